@@ -1,0 +1,1 @@
+"""Text formats in, Grammar out; left-to-right matching."""

@@ -1,0 +1,113 @@
+"""Grammar: terminals, productions and a start symbol, as one frozen value.
+
+Every front end ends here and the core starts here. A right-hand side is an expression, a tree of the named tuples below:
+
+    pair: STRING ":" value        Seq((Ref("STRING"), Literal(b":"), Ref("value")))
+    digits: /[0-9]/ ~ 2..4        Repeat(Pattern("[0-9]"), 2, 4)
+
+There are two ways to cut a text into lexemes, and they are different languages (DESIGN section 3):
+* scannerless (`lexer=False`; regex, GBNF, JSON Schema): a terminal is any regular sub-expression; every split counts.
+* longest match (`lexer=True`; Lark files): the text alone decides where a lexeme ends, `ignore` may stand between lexemes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Union
+
+
+class Literal(NamedTuple):
+    """Exactly these bytes."""
+
+    text: bytes
+
+
+class Pattern(NamedTuple):
+    """A regular expression, anchored at both ends, over code points written as UTF-8. `flags`: any of "i", "s", "m", "x"."""
+
+    regex: str
+    flags: str = ""
+
+
+class Ref(NamedTuple):
+    """A nonterminal or a terminal, by name."""
+
+    name: str
+
+
+class Seq(NamedTuple):
+    """One after the other; Seq(()) is the empty text."""
+
+    items: tuple["Expression", ...]
+
+
+class Alt(NamedTuple):
+    """Any one of these; Alt(()) matches nothing."""
+
+    items: tuple["Expression", ...]
+
+
+class Repeat(NamedTuple):
+    """At least `min` and at most `max` copies; None means without end."""
+
+    item: "Expression"
+    min: int
+    max: int | None
+
+
+class And(NamedTuple):
+    """Texts that match all of these; regular parts only."""
+
+    items: tuple["Expression", ...]
+
+
+class Not(NamedTuple):
+    """Valid UTF-8 texts that do not match; regular parts only."""
+
+    item: "Expression"
+
+
+class Spelled(NamedTuple):
+    """`item` with some code points written another way; regular parts only.
+
+    `spellings` pairs a code point with the expression that stands for it; code points that are not listed are written as UTF-8.
+    JSON strings: Spelled(Pattern("[a-z\\n]+"), ((10, Literal(b"\\\\n")),)) writes a line feed as backslash, n.
+    """
+
+    item: "Expression"
+    spellings: tuple[tuple[int, "Expression"], ...]
+
+
+class Special(NamedTuple):
+    """One special token of the vocabulary, by its name ("<|end|>") or its id. It is a token, never text."""
+
+    token: str | int
+
+
+Expression = Union[Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special]
+
+
+class Terminal(NamedTuple):
+    """A named regular expression. With a lexer, ties between equally long lexemes go to the higher priority."""
+
+    expression: Expression
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A context-free grammar.
+
+    Args:
+        start: name of the start symbol, a key of `productions`.
+        productions: nonterminal -> expression.
+        terminals: terminal -> Terminal; their expressions may refer to other terminals, not in a circle.
+        ignore: names of terminals that may stand between lexemes; only with `lexer`.
+        lexer: cut texts by longest match (see the top of this file).
+    """
+
+    start: str
+    productions: dict[str, Expression]
+    terminals: dict[str, Terminal] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    lexer: bool = False

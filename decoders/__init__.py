@@ -1,1 +1,1 @@
-
+"""Everything that calls a model: the only place for torch and transformers."""

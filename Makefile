@@ -49,7 +49,7 @@ test: dev ## the tests, on the build in place
 	PYTHONPATH=core $(PYTHON) -m pytest -q
 
 bench: dev ## weft and its peers side by side; rewrites the tables of README.md
-	PYTHONPATH=core $(PYTHON) benchmarks/run.py
+	PYTHONPATH=core $(PYTHON) -m benchmarks
 
 fuzz: sanitized ## hostile grammars, schemas and token streams under the sanitizers; FUZZ_SECONDS=300
 	$(RUN_SANITIZED) tests/fuzz/run.py --seconds $(FUZZ_SECONDS)

@@ -1,7 +1,7 @@
-"""Makes one package `weft` out of the top-level folders, by links, so that type checkers and PYTHONPATH see what gets installed.
+"""Makes one package `weft` out of the top-level folders, by links: what type checkers and PYTHONPATH see is what installs.
 
 python tools/dev_links.py            core/weft/{grammar,schemas,infill,decoders} -> the folders; git ignores the links
-python tools/dev_links.py FOLDER     FOLDER/weft/* -> everything but the compiled module: a place for another build of it
+python tools/dev_links.py FOLDER     FOLDER/weft/* -> all but the compiled module: a place for another build of it
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Grammar-constrained structured output for language models: which tokens may stand here, so that the whole can still become a sentence?
+"""Grammar-constrained output: which tokens may stand here, so that the whole can still become a sentence?
 
-Every public name, looked up on first use: `import weft` costs a few milliseconds, and torch is imported with the first decoder.
+The public names, looked up on first use: `import weft` takes milliseconds, and torch comes with the first decoder.
 """
 
 from importlib import import_module

@@ -1,0 +1,30 @@
+"""What every test may ask for. Nothing here needs the network, an accelerator or a checkpoint."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[str], Path]:
+    """data("maskbench.jsonl.xz"): a file of the shared test data; the test is skipped where there is none."""
+    folders = [Path(os.environ["WEFT_DATA"])] if os.environ.get("WEFT_DATA") else []
+    folders.append(ROOT.parent / "shared" / "data")
+
+    def find(name: str) -> Path:
+        for folder in folders:
+            if (folder / name).exists():
+                return folder / name
+        pytest.skip(f"no {name}: set WEFT_DATA to the folder of the shared data")
+
+    return find

@@ -1,0 +1,41 @@
+"""The public names: one that appears or disappears by accident fails here. Adding one is a decision."""
+
+import subprocess
+import sys
+
+import pytest
+
+import weft
+
+NAMES = """
+    BudgetExceeded Canvas Constraint DeadEnd Grammar GrammarError HOLE Limits Matcher SchemaError Solver Status Verdict
+    Vocabulary VocabularyError WeftError
+    check compile denoise fill from_gbnf from_json_schema from_lark from_pydantic from_regex generate load
+    to_gbnf to_lark
+""".split()
+
+
+def test_the_public_names_are_these() -> None:
+    assert sorted(weft.__all__) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_can_be_imported_and_is_documented(name: str) -> None:
+    value = getattr(weft, name)
+    assert name in dir(weft)
+    assert name == "HOLE" or (value.__doc__ or "").strip(), f"weft.{name} has no docstring"
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'from_yaml'"):
+        weft.from_yaml  # noqa: B018
+
+
+def test_importing_weft_and_its_grammars_imports_no_model_runtime() -> None:
+    code = (
+        "import sys, weft; weft.from_json_schema, weft.check, weft.compile, weft.Canvas; "
+        "heavy = {'torch', 'transformers', 'typer', 'rich', 'pydantic'}; "
+        "print(sorted({module.partition('.')[0] for module in sys.modules} & heavy))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output == "[]\n"

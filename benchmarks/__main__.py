@@ -1,0 +1,196 @@
+"""`python -m benchmarks`: each command runs its part, prints its table, and leaves its rows in benchmarks/results."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks import cfg as cfg_part
+from benchmarks import maskbench as maskbench_part
+from benchmarks import report
+from benchmarks import suite as suite_part
+from benchmarks.data import ROOT, Json, rows
+from benchmarks.engines import ENGINES
+from benchmarks.vocabularies import load_vocabulary
+from benchmarks.workers import RESULTS, Worker, in_turns
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__import__("benchmarks").__doc__)
+console = Console(stderr=True)
+
+Engines = Annotated[str, typer.Option(help=f"Comma separated: {', '.join(ENGINES)}.")]
+Vocab = Annotated[str, typer.Option(help="deepseek (129k) or tekken (131k).")]
+Cpu = Annotated[int, typer.Option(help="The CPU that all workers are pinned to.")]
+Limit = Annotated[float, typer.Option(help="CPU seconds for one job; then the engine is killed: a timeout.")]
+Cap = Annotated[float, typer.Option(help="Seconds for one engine in the whole run; what is left is skipped.")]
+LAST_CPU = max(os.sched_getaffinity(0))
+
+
+@app.command()
+def maskbench(
+    engines: Engines = "weft,llguidance,xgrammar,outlines-core",
+    vocabulary: Vocab = "deepseek",
+    schemas: Annotated[int, typer.Option(help="Size of the stratified sample.")] = 549,
+    seed: int = 20261123,
+    cpu: Cpu = LAST_CPU,
+    limit_s: Limit = 60.0,
+    cap_s: Cap = 600.0,
+) -> None:
+    """JSON Schemas of MaskBench: mask, commit and compile times, and every verdict."""
+    jobs = maskbench_part.jobs(load_vocabulary(vocabulary), size=schemas, seed=seed)
+    _run("maskbench", jobs, engines, vocabulary, cpu, limit_s, cap_s)
+    header, per_engine = report.read_run("maskbench")
+    print(report.maskbench_table(header, per_engine))
+    print(f"\n{report.splits_table(per_engine)}")
+    if "weft" in per_engine:
+        print(f"\n{report.refusals_table(per_engine['weft'])}\n\n{report.wrong_table(per_engine['weft'])}")
+
+
+@app.command()
+def cfg(
+    engines: Engines = "weft,llguidance,xgrammar",
+    vocabulary: Vocab = "deepseek",
+    cpu: Cpu = LAST_CPU,
+    cap_s: Annotated[float, typer.Option(help="CPU seconds of masks and commits per engine and grammar.")] = 12.0,
+) -> None:
+    """Lark grammars of JSON, SQL and C: mask times along real texts."""
+    jobs = cfg_part.jobs(load_vocabulary(vocabulary), cap_s=cap_s)
+    _run("cfg", jobs, engines, vocabulary, cpu, limit_s=5 * cap_s, cap_s=1e9)
+    print(report.cfg_table(report.read_run("cfg")[1]))
+
+
+@app.command()
+def suite(
+    engines: Engines = "weft,llguidance,xgrammar",
+    vocabulary: Vocab = "deepseek",
+    draft: str = "draft2020-12",
+    cpu: Cpu = LAST_CPU,
+    limit_s: Limit = 20.0,
+) -> None:
+    """The JSON-Schema-Test-Suite: right, wrongly accepted, wrongly rejected, not compiled."""
+    jobs = suite_part.jobs(load_vocabulary(vocabulary), draft=draft)
+    _run("suite", jobs, engines, vocabulary, cpu, limit_s, cap_s=1e9)
+    header, per_engine = report.read_run("suite")
+    print(report.suite_table(per_engine, header["groups"]))
+    print(f"\n{report.suite_files_table(per_engine, header['groups'])}")
+    if "weft" in per_engine:
+        print(f"\n{report.refusals_table(per_engine['weft'])}\n\n{report.wrong_table(per_engine['weft'])}")
+
+
+@app.command()
+def memory(
+    engines: Engines = "weft",
+    vocabulary: Vocab = "deepseek",
+    schemas: Annotated[int, typer.Option(help="How many distinct schemas go through each process.")] = 5000,
+    cpu: Cpu = LAST_CPU,
+    limit_s: Limit = 60.0,
+) -> None:
+    """Resident memory of one process while distinct schemas stream through it."""
+    tokens = load_vocabulary(vocabulary)
+    stream = (maskbench_part.job(tokens, row) for row, _ in zip(rows("maskbench.jsonl.xz"), range(schemas), strict=False))
+    _run("memory", list(stream), engines, vocabulary, cpu, limit_s, cap_s=1e9)
+    print(report.memory_table(report.read_run("memory")[1]))
+
+
+@app.command()
+def agree(vocabulary: Vocab = "deepseek", texts: Annotated[int, typer.Option(help="Texts per grammar.")] = 20) -> None:
+    """Masks of weft and llguidance on the same Lark grammars, bit by bit, each difference with its class."""
+    from benchmarks import agreement
+
+    print(agreement.compare(load_vocabulary(vocabulary), texts=texts))
+
+
+@app.command()
+def slow(
+    run: Annotated[str, typer.Argument(help="maskbench, cfg, suite or memory.")] = "maskbench",
+    engine: str = "weft",
+    top: int = 25,
+) -> None:
+    """The slowest masks and compiles of the last run, with the place of each."""
+    print(report.slow_table(report.read_run(run)[1][engine], top=top))
+
+
+@app.command()
+def table(inject: Annotated[Path | None, typer.Option(help="A README with the bench markers.")] = None) -> None:
+    """Every table of the last runs, into results/table.md."""
+    parts = []
+    for name in ("maskbench", "cfg", "suite", "memory"):
+        if not (RESULTS / f"{name}.jsonl").exists():
+            continue
+        header, per_engine = report.read_run(name)
+        body = {
+            "maskbench": lambda h, e: report.maskbench_table(h, e),
+            "cfg": lambda h, e: report.cfg_table(e),
+            "suite": lambda h, e: report.suite_table(e, h["groups"]),
+            "memory": lambda h, e: report.memory_table(e),
+        }[name](header, per_engine)
+        parts.append(f"### {name}\n\n{report.described(header)}\n\n{body}")
+    text = "\n\n".join(parts)
+    (RESULTS / "table.md").write_text(text + "\n", "utf-8")
+    if inject:
+        report.inject(inject, text)
+    print(text)
+
+
+def _run(
+    name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, limit_s: float, cap_s: float
+) -> None:
+    """Every job to every engine, in turns; rows go to results/<name>.jsonl as they come."""
+    unknown = [engine for engine in engines.split(",") if engine not in ENGINES]
+    if unknown:
+        raise typer.BadParameter(f"no engine {unknown[0]!r}; there are {', '.join(ENGINES)}")
+    RESULTS.mkdir(exist_ok=True)
+    workers = {engine: Worker(engine, vocabulary, cpu=cpu) for engine in engines.split(",")}
+    for engine, worker in workers.items():
+        if "fatal" in worker.start():
+            raise SystemExit(f"benchmarks: {engine} does not start; see {RESULTS / engine}.log")
+    header = {
+        "date": time.strftime("%Y-%m-%d"),
+        "cpu": _cpu_name(),
+        "vocabulary": vocabulary,
+        "versions": {engine: _version(engine) for engine in workers},
+        "workers": {engine: worker.hello for engine, worker in workers.items()},
+        "groups": {job["id"]: [test["valid"] for test in job["tests"]] for job in jobs} if name == "suite" else {},
+    }
+    left_s = dict.fromkeys(workers, cap_s)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        open(RESULTS / f"{name}.jsonl", "w", encoding="utf-8") as out,
+        Progress(*columns, TimeRemainingColumn(), console=console) as progress,
+    ):
+        out.write(json.dumps(header) + "\n")
+        bar = progress.add_task(name, total=len(jobs))
+        for turn, job in enumerate(jobs):
+            for engine, result in in_turns(workers, job, turn, limit_s=limit_s, left_s=left_s).items():
+                row = {"engine": engine, "id": job["id"], "split": job.get("split", ""), **result}
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            progress.update(bar, advance=1, description=f"{name} {job['id'][:40]:40}")
+    for worker in workers.values():
+        worker.close()
+
+
+def _version(engine: str) -> str:
+    try:
+        return version(engine.removesuffix("-lenient").removesuffix("-compliant"))
+    except PackageNotFoundError:
+        return "from source"
+
+
+def _cpu_name() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    app()

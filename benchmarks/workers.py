@@ -1,0 +1,141 @@
+"""One process per engine, driven over pipes: a job is a line of JSON, and so is its result.
+
+All workers are pinned to one CPU and only one of them has a job at a time. A job that spends more CPU time than its limit
+is killed and recorded as "timeout", a worker that dies as "crash"; the next job gets a fresh worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import ROOT, Json
+from benchmarks.engines import ENGINES
+from benchmarks.measure import TASKS, floor_us, peak_mb, rss_mb
+from benchmarks.vocabularies import load_vocabulary
+
+RESULTS = Path(__file__).parent / "results"
+MEMORY_LIMIT_BYTES = 12 << 30
+START_LIMIT_S = 300.0
+
+
+class Worker:
+    """The process of one engine. `ask` never raises: what went wrong is the value of "fatal" in the result."""
+
+    def __init__(self, engine: str, vocabulary: str, *, cpu: int):
+        self.engine, self.vocabulary, self.cpu = engine, vocabulary, cpu
+        self.process: subprocess.Popen[bytes] | None = None
+        self.hello: Json = {}
+
+    def start(self) -> Json:
+        """Load engine and vocabulary; {"rss_mb", "init_s", "floor_us"} or {"fatal"}."""
+        command = [sys.executable, "-m", "benchmarks.workers", self.engine, self.vocabulary, str(self.cpu)]
+        RESULTS.mkdir(exist_ok=True)
+        with open(RESULTS / f"{self.engine}.log", "ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            )
+        self.hello = self._receive(START_LIMIT_S)
+        return self.hello
+
+    def ask(self, job: Json, *, limit_s: float) -> Json:
+        if self.process is None:
+            self.start()
+        if self.process is None:
+            return {"fatal": "start"}
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(job).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return {"fatal": self._stop("crash")}
+        return self._receive(limit_s)
+
+    def close(self) -> None:
+        if self.process is not None:
+            self._stop("")
+
+    def _receive(self, limit_s: float) -> Json:
+        assert self.process is not None and self.process.stdout is not None
+        pipe, answer = self.process.stdout.fileno(), b""
+        cpu_end, wall_end = self._cpu_s() + limit_s, time.monotonic() + 10 * limit_s
+        while not answer.endswith(b"\n"):
+            if select.select([pipe], [], [], 1.0)[0]:
+                chunk = os.read(pipe, 1 << 20)
+                if not chunk:
+                    return {"fatal": self._stop("crash")}
+                answer += chunk
+            elif self._cpu_s() > cpu_end or time.monotonic() > wall_end:
+                return {"fatal": self._stop("timeout")}
+        result: Json = json.loads(answer)
+        return result
+
+    def _cpu_s(self) -> float:
+        assert self.process is not None
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _stop(self, why: str) -> str:
+        assert self.process is not None and self.process.stdin is not None and self.process.stdout is not None
+        self.process.kill()
+        self.process.wait()
+        with contextlib.suppress(BrokenPipeError):  # what the dead process never read
+            self.process.stdin.close()
+        self.process.stdout.close()
+        self.process = None
+        return why
+
+
+def in_turns(
+    workers: dict[str, Worker], job: Json, turn: int, *, limit_s: float, left_s: dict[str, float]
+) -> dict[str, Json]:
+    """The same job for every engine, one after the other, starting with another one each turn.
+
+    `left_s` holds the seconds that each engine may still spend in the whole run; an engine without any is skipped.
+    """
+    names = list(workers)
+    results = {}
+    for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        if left_s[name] <= 0:
+            results[name] = {"fatal": "skipped"}
+            continue
+        started = time.monotonic()
+        results[name] = workers[name].ask(job, limit_s=limit_s)
+        left_s[name] -= time.monotonic() - started
+    return results
+
+
+def serve(engine_name: str, vocabulary_name: str, cpu: int) -> None:
+    """The worker's side of the pipe."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever an engine prints goes to the log
+    os.sched_setaffinity(0, {cpu})
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+
+    def answer(value: Any) -> None:
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()
+
+    vocabulary = load_vocabulary(vocabulary_name)
+    started = time.process_time()
+    engine = ENGINES[engine_name](vocabulary)
+    init_s = time.process_time() - started
+    answer({"init_s": init_s, "rss_mb": rss_mb(), "peak_mb": peak_mb(), "floor_us": floor_us()})
+    for line in sys.stdin:
+        job = json.loads(line)
+        answer(TASKS[job["task"]](engine, job))
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -1,4 +1,4 @@
-"""Makes one package `weft` out of the top-level folders, by links: what type checkers and PYTHONPATH see is what installs.
+"""Makes one package `weft` out of the top-level folders, as it will be installed, by links.
 
 python tools/dev_links.py            core/weft/{grammar,schemas,infill,decoders} -> the folders; git ignores the links
 python tools/dev_links.py FOLDER     FOLDER/weft/* -> all but the compiled module: a place for another build of it

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import weft
+from weft.grammar.source import Source
 
 if TYPE_CHECKING:
     from weft.grammar.vocabulary import Vocabulary
@@ -313,11 +314,7 @@ def parse_json(text: str, name: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        line = text.splitlines()[error.lineno - 1] if text.strip() else ""
-        number = f"{error.lineno:>4}"
-        where = (
-            f"{name}:{error.lineno}:{error.colno}\n{number} | {line}\n{' ' * len(number)} | {' ' * (error.colno - 1)}^"
-        )
+        where = Source(text, name).where(error.pos, error.pos + 1)
         raise weft.SchemaError(f"not JSON: {error.msg}", where=where, expected="a JSON Schema") from None
     except RecursionError:
         raise weft.SchemaError("nested too deep to read as JSON", where=name, expected="a JSON Schema") from None

@@ -1,8 +1,10 @@
 """What every test may ask for. Nothing here needs the network, an accelerator or a checkpoint."""
 
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,3 +30,29 @@ def data() -> Callable[[str], Path]:
         pytest.skip(f"no {name}: set WEFT_DATA to the folder of the shared data")
 
     return find
+
+
+class Ran(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """command("check", "--regex", "a+", stdin="aa"): the `weft` command in this process."""
+    from weft.cli import main
+
+    def run(*arguments: str, stdin: str = "") -> Ran:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        capsys.readouterr()
+        try:
+            main(arguments)
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return Ran(code, *capsys.readouterr())
+
+    return run

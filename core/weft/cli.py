@@ -117,12 +117,16 @@ def generate(
     if as_json:
         print_json(
             text=result.text,
-            tokens=list(result.tokens),
-            stop_reason=str(result.stop_reason),
+            complete=result.is_complete,
+            stop=str(result.stop),
+            tokens=result.ids,
+            model_calls=result.model_calls,
+            forced=result.forced,
             seconds=round(time.perf_counter() - started, 3),
         )
     else:
         print()
+    raise typer.Exit(0 if result.is_complete else 1)
 
 
 @app.command(epilog='Example: `echo \'{"name": "Ada"\' | weft check --schema person.schema.json -`')

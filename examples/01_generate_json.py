@@ -1,0 +1,22 @@
+"""A JSON Schema in, valid JSON out, shown as it is generated; offline, on the embedded model.
+
+python examples/01_generate_json.py
+"""
+
+import json
+from pathlib import Path
+
+import weft
+from weft.decoders import embedded
+
+schema = json.loads((Path(__file__).parent / "person.schema.json").read_text())
+
+lm = embedded.causal()
+constraint = weft.compile(weft.from_json_schema(schema), lm.vocabulary)
+result = weft.generate(
+    lm, "A person as JSON: ", constraint, max_tokens=100, on_text=lambda text: print(text, end="", flush=True)
+)
+
+print()
+print(f"{len(result.ids)} tokens, {result.forced} of them forced, in {result.model_calls} calls of the model")
+print(json.loads(result.text))

@@ -1,0 +1,171 @@
+"""The `weft` command: verdicts and exit codes, standard input, JSON, formats, and what a user's mistake looks like."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+SCHEMA = (
+    '{"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"], "additionalProperties": false}'
+)
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> str:
+    path = tmp_path / "age.schema.json"
+    path.write_text(SCHEMA)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "text, status, code", [('{"age": 36}', "COMPLETE", 0), ('{"age": 3', "OPEN", 1), ('{"name', "DEAD", 1)]
+)
+def test_check_prints_the_verdict_and_only_complete_exits_0(
+    command: Command, schema: str, text: str, status: str, code: int
+) -> None:
+    ran = command("check", "--schema", schema, "--text", text)
+    assert (ran.code, ran.out.splitlines()[0], ran.err) == (code, status, "")
+
+
+def test_check_reads_standard_input_and_files(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_text("aab")
+    assert command("check", "--regex", "a+b", "-", stdin="aab").out == "COMPLETE\n"
+    assert command("check", "--regex", "a+b", str(path)).out == "COMPLETE\n"
+
+
+def test_check_leaves_out_a_final_line_feed_only_where_it_does_not_fit(command: Command) -> None:
+    assert command("check", "--regex", "a+", "-", stdin="aa\n").code == 0
+    assert command("check", "--regex", "a+\\n", "-", stdin="aa\n").code == 0
+    assert command("check", "--regex", "a+", "-", stdin="aa\n\n").code == 1
+    assert command("check", "--regex", "a+", "--text", "aa\n").code == 1
+
+
+def test_check_as_json(command: Command) -> None:
+    found = json.loads(command("check", "--regex", "ab*c", "--text", "abb", "--json").out)
+    assert (found["status"], found["witness"], found["error"]) == ("OPEN", "abbc", None)
+    found = json.loads(command("check", "--regex", "ab*c", "--text", "abx", "--json").out)
+    assert (found["status"], found["offset"], found["witness"]) == ("DEAD", 2, None)
+
+
+@pytest.mark.parametrize("to", ["lark", "gbnf"])
+def test_convert_prints_a_grammar_of_the_same_language(command: Command, schema: str, tmp_path: Path, to: str) -> None:
+    ran = command("convert", schema, "--to", to)
+    assert (ran.code, ran.err) == (0, "")
+    converted = tmp_path / f"converted.{to}"
+    converted.write_text(ran.out)
+    assert command("check", "--grammar", str(converted), "--text", '{"age": 36}').code == 0
+    assert command("check", "--grammar", str(converted), "--text", '{"age": "36"}').code == 1
+
+
+@pytest.mark.parametrize(
+    "text", ['root ::= "a" root | "b"\n', 'start: "a" start | "b"\n', '{"type": "string", "enum": ["b"]}']
+)
+def test_convert_tells_the_format_from_the_text(command: Command, text: str) -> None:
+    assert command("convert", "-", "--to", "lark", stdin=text).code == 0
+
+
+def test_convert_asks_for_the_format_where_nothing_tells(command: Command) -> None:
+    ran = command("convert", "-", "--to", "lark", stdin="[0-9]+")
+    assert ran.code == 2
+    assert "name it" in ran.err
+    assert command("convert", "-", "--from", "regex", "--to", "lark", stdin="[0-9]+\n").code == 0
+
+
+def test_mask_counts_the_tokens_that_may_come_next(command: Command) -> None:
+    found = json.loads(command("mask", "--regex", "(yes|no)", "y", "--json").out)
+    assert found["complete"] is False
+    assert {token["text"] for token in found["sample"]} <= {"e", "es"}
+    assert found["allowed"] == len(found["sample"]) > 0
+    found = json.loads(command("mask", "--regex", "(yes|no)", "yes", "--json").out)
+    assert (found["complete"], found["end_allowed"], found["sample"]) == (True, True, [])
+
+
+def test_mask_of_a_text_that_does_not_fit_exits_1(command: Command) -> None:
+    ran = command("mask", "--regex", "(yes|no)", "z")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("DeadEnd: ")
+
+
+def test_generate_writes_what_the_grammar_accepts(command: Command, schema: str) -> None:
+    ran = command("generate", "--schema", schema, "--max-tokens", "40", "A person as JSON: ")
+    assert (ran.code, ran.err) == (0, "")
+    assert isinstance(json.loads(ran.out)["age"], int)
+
+
+def test_generate_as_json_and_the_same_seed_gives_the_same_text(command: Command) -> None:
+    arguments = ("generate", "--regex", "[a-z]{3,8}", "--temperature", "1", "--seed", "7", "--json", "-")
+    first, second = (json.loads(command(*arguments, stdin="A word: ").out) for _ in range(2))
+    assert first["text"] == second["text"]
+    assert 3 <= len(first["text"]) <= 8
+    assert first["complete"] is True
+
+
+def test_generate_refuses_a_budget_in_which_no_sentence_fits(command: Command, schema: str) -> None:
+    ran = command("generate", "--schema", schema, "--max-tokens", "1", "A person as JSON: ")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Traceback" not in ran.err
+
+
+def test_a_broken_schema_shows_the_place_and_a_caret(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text('{\n  "type": object\n}\n')
+    ran = command("check", "--schema", str(path), "--text", "{}")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[:4] == [
+        "SchemaError: not JSON: Expecting value",
+        f"  {path}:2:11",
+        '     2 |   "type": object',
+        "       |           ^",
+    ]
+
+
+def test_a_broken_grammar_shows_the_place_and_a_caret(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "broken.lark"
+    path.write_text('start: "{" stmnt* "}"\n')
+    ran = command("check", "--grammar", str(path), "--text", "{}")
+    assert ran.code == 2
+    assert ran.err.startswith("GrammarError: ")
+    assert "broken.lark:1:12" in ran.err
+    assert "^^^^^" in ran.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "--schema", "no-such-file.json", "--text", "{}"),
+        ("check", "--text", "{}"),
+        ("check", "--regex", "a", "--language", "json", "--text", "{}"),
+        ("check", "--language", "klingon", "--text", "{}"),
+        ("check", "--regex", "(", "--text", "{}"),
+        ("check", "--pydantic", "no_such_module:Person", "--text", "{}"),
+        ("check", "--pydantic", "json", "--text", "{}"),
+        ("generate", "--regex", "a", "--model", "no/such/checkpoint", "prompt"),
+        ("mask", "--regex", "a", "--tokenizer", "no/such/tokenizer"),
+        ("convert", "grammar.lark", "--to", "yaml"),
+        ("paint",),
+    ],
+)
+def test_a_mistake_is_one_message_and_exit_code_2(command: Command, arguments: tuple[str, ...]) -> None:
+    ran = command(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.strip()
+    assert "Traceback" not in ran.err
+
+
+def test_help_shows_examples(command: Command) -> None:
+    for name in ("generate", "check", "convert", "mask"):
+        ran = command(name, "--help")
+        assert ran.code == 0
+        assert "Example: " in ran.out
+
+
+def test_python_dash_m_weft_is_the_same_command() -> None:
+    ran = subprocess.run([sys.executable, "-m", "weft", "--version"], capture_output=True, text=True, check=True)
+    assert ran.stdout == "weft 0.1.0\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from weft.decoders.picture import History
+
 
 class Stop(str, Enum):
     """Why a decoder stopped."""
@@ -41,6 +43,9 @@ class Result:
         model_calls: forward passes.
         forced: tokens that were the only possible ones; the model did not choose them.
         refused: proposals that the constraint turned down, or could not settle within its limits.
+        unknown: questions that the constraint could not settle within its limits.
+        commits: tokens that the model chose.
+        history: the canvas step by step, for decoders that fill a canvas; it shows itself in a terminal and a notebook.
     """
 
     text: str
@@ -52,6 +57,9 @@ class Result:
     model_calls: int = 0
     forced: int = 0
     refused: int = 0
+    unknown: int = 0
+    commits: int = 0
+    history: History | None = None
     timings: Timings = field(default_factory=Timings)
 
     def __str__(self) -> str:

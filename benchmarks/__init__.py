@@ -8,6 +8,6 @@
     python -m benchmarks slow          where weft's time went in the last run
     python -m benchmarks table         every table of the last runs, into results/table.md and the README
 
-Every engine lives in a worker process of its own on the same CPU, and they take turns job by job, so that whatever else the
-machine does hits all of them alike. Times are CPU time of one thread; read the ratios, not the digits.
+Every engine lives in a worker process of its own on the same CPU, and they take turns job by job, so that whatever else
+the machine does hits all of them alike. Times are CPU time of one thread; read the ratios, not the digits.
 """

@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+import benchmarks
 from benchmarks import cfg as cfg_part
 from benchmarks import maskbench as maskbench_part
 from benchmarks import report
@@ -23,7 +25,7 @@ from benchmarks.engines import ENGINES
 from benchmarks.vocabularies import load_vocabulary
 from benchmarks.workers import RESULTS, Worker, in_turns
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__import__("benchmarks").__doc__)
+app = typer.Typer(add_completion=False, help=benchmarks.__doc__, rich_markup_mode=None)
 console = Console(stderr=True)
 
 Engines = Annotated[str, typer.Option(help=f"Comma separated: {', '.join(ENGINES)}.")]
@@ -32,6 +34,16 @@ Cpu = Annotated[int, typer.Option(help="The CPU that all workers are pinned to."
 Limit = Annotated[float, typer.Option(help="CPU seconds for one job; then the engine is killed: a timeout.")]
 Cap = Annotated[float, typer.Option(help="Seconds for one engine in the whole run; what is left is skipped.")]
 LAST_CPU = max(os.sched_getaffinity(0))
+
+
+@app.callback(invoke_without_command=True)
+def everything(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:  # `make bench`
+        maskbench()
+        cfg()
+        suite()
+        memory()
+        table(inject=ROOT / "README.md")
 
 
 @app.command()
@@ -95,8 +107,8 @@ def memory(
 ) -> None:
     """Resident memory of one process while distinct schemas stream through it."""
     tokens = load_vocabulary(vocabulary)
-    stream = (maskbench_part.job(tokens, row) for row, _ in zip(rows("maskbench.jsonl.xz"), range(schemas), strict=False))
-    _run("memory", list(stream), engines, vocabulary, cpu, limit_s, cap_s=1e9)
+    jobs = [maskbench_part.job(tokens, row) for row in islice(rows("maskbench.jsonl.xz"), schemas)]
+    _run("memory", jobs, engines, vocabulary, cpu, limit_s, cap_s=1e9)
     print(report.memory_table(report.read_run("memory")[1]))
 
 
@@ -140,9 +152,7 @@ def table(inject: Annotated[Path | None, typer.Option(help="A README with the be
     print(text)
 
 
-def _run(
-    name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, limit_s: float, cap_s: float
-) -> None:
+def _run(name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, limit_s: float, cap_s: float) -> None:
     """Every job to every engine, in turns; rows go to results/<name>.jsonl as they come."""
     unknown = [engine for engine in engines.split(",") if engine not in ENGINES]
     if unknown:

@@ -45,9 +45,7 @@ def maskbench_sample(size: int, seed: int, *, at_least: int = 15) -> list[Json]:
 
     target = next((n for n in range(total + 1) if sum(shares(n).values()) >= size), total)
     chance = random.Random(seed)
-    sample = [
-        row for name in sorted(splits) for row in chance.sample(splits[name], min(size, shares(target)[name]))
-    ]
+    sample = [row for name in sorted(splits) for row in chance.sample(splits[name], min(size, shares(target)[name]))]
     chance.shuffle(sample)
     return sample[:size]
 

@@ -1,7 +1,6 @@
 """One adapter per engine, all with the same verbs: compile, reset, mask, commit, is_complete.
 
-`mask()` writes the packed bits into `words`, a buffer that the engine reuses, which is how every serving engine calls it. To
-add an engine, write a class here and name it in ENGINES.
+`mask()` writes the packed bits into `words`, a buffer that the engine reuses, which is how serving engines call it. To add an engine, write a class here and name it in ENGINES.
 """
 
 from __future__ import annotations
@@ -50,7 +49,10 @@ class Weft:
         if vocabulary.tokenizer is None:
             self.vocabulary = weft.Vocabulary(vocabulary.tokens, [vocabulary.eos])
         else:
-            self.vocabulary = weft.Vocabulary.from_tokenizer(vocabulary.tokenizer, size=vocabulary.size)
+            self.vocabulary = weft.Vocabulary.from_tokenizer(
+                vocabulary.tokenizer, size=vocabulary.size, eos=[vocabulary.eos]
+            )
+        self.native = self.vocabulary.core  # built now, as the peers do
         self.words = empty_words(vocabulary)
         self.out = self.words[0].view(np.uint32)
 
@@ -85,7 +87,7 @@ class Weft:
 
 
 class Llguidance:
-    options: dict[str, Any] = {}
+    options: Any = None
 
     def __init__(self, vocabulary: BenchVocabulary):
         import llguidance
@@ -103,7 +105,7 @@ class Llguidance:
             raise Refused("options need an object schema")
         text = json.dumps(schema)
         try:
-            grammar = self.matcher_type.grammar_from_json_schema(text, overrides=self.options or None)
+            grammar = self.matcher_type.grammar_from_json_schema(text, overrides=self.options)
         except ValueError as error:
             raise Refused(str(error)[:60], str(error)) from error
         self._compile(grammar)
@@ -130,7 +132,7 @@ class Llguidance:
 
 
 class LlguidanceLenient(Llguidance):
-    options = {"lenient": True, "coerce_one_of": True}
+    options: Any = {"lenient": True, "coerce_one_of": True}
 
 
 class Xgrammar:

@@ -1,8 +1,8 @@
 """What is timed, inside a worker: one schema with its instances, or one grammar with its texts.
 
 At each token of a text the mask is filled and timed, the bit of the token is looked at (not timed), and the token is
-committed and timed. A text is accepted when every bit was set and the end is accepting. Clocks are CPU time: of the thread
-for masks and commits, of the process for compiling, which includes the matcher that is then ready to be asked.
+committed and timed. A text is accepted when every bit was set and the end is accepting. Clocks are CPU time: of the
+thread for masks and commits, of the process for compiling, which includes the matcher that is then ready to be asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.data import Json
 from benchmarks.engines import Engine, Refused
@@ -64,7 +64,7 @@ def _judge(engine: Engine, test: Json) -> Json:
 def walk(engine: Engine, ids: list[int], *, deadline: float | None = None) -> Json:
     """One text through the engine; `at` is the position of the token that was refused, len(ids) for the end."""
     clock = time.thread_time_ns
-    bits = memoryview(engine.words).cast("B").cast("I")
+    bits = memoryview(cast(Any, engine.words)).cast("B").cast("I")
     masks_us: list[float] = []
     commits_us: list[float] = []
     result: Json = {"accepted": False, "at": None, "masks_us": masks_us, "commits_us": commits_us}

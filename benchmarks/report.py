@@ -49,7 +49,7 @@ class Figures:
 
     def percentiles(self, label: str, samples: dict[str, list[float]], points: Sequence[float]) -> None:
         for point in points:
-            name = {100: "max", -1: "mean"}.get(point, f"p{point:g}")
+            name = {"p100": "max", "p-1": "mean"}.get(f"p{point:g}", f"p{point:g}")
             self.add(f"{label} {name}", {e: percentile(samples[e], point) for e in self.engines}, ratios=True)
 
     def table(self) -> str:
@@ -84,7 +84,7 @@ def timings(rows: Iterable[Json], key: str) -> list[float]:
 
 
 def verdicts(rows: list[Json]) -> dict[str, int]:
-    """Counts over schemas and instances; "order" are valid instances that pass once properties are in declared order."""
+    """Counts over schemas and instances; "order": valid instances that pass with properties in declared order."""
     ran = [row for row in rows if row.get("fatal") != "skipped"]
     tests = [test for row in ran for test in row.get("tests", [])]
     return {
@@ -254,8 +254,8 @@ def described(header: Json) -> str:
     floor = ", ".join(f"{name} {hello.get('floor_us', math.nan):.2f}" for name, hello in header["workers"].items())
     versions = ", ".join(f"{name} {version}" for name, version in header["versions"].items())
     return (
-        f"{header['date']}, {header['cpu']}, vocabulary {header['vocabulary']}; {versions}; one thread, CPU time, engines in "
-        f"turns on one CPU. The clock itself costs (us): {floor}."
+        f"{header['date']}, {header['cpu']}, vocabulary {header['vocabulary']}; {versions}; one thread, CPU time, "
+        f"engines in turns on one CPU. The clock itself costs (us): {floor}."
     )
 
 

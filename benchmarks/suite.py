@@ -23,8 +23,8 @@ def _job(vocabulary: BenchVocabulary, group: Json) -> Json:
         {"valid": test["valid"], "description": test["description"], "ids": vocabulary.encode(_dump(test["data"]))}
         for test in group["tests"]
     ]
-    name = f"{group['file'].removesuffix('.json')}: {group['group']}"
-    return {"task": "schema", "id": name, "split": group["file"].removesuffix(".json"), "schema": schema, "tests": tests}
+    file = group["file"].removesuffix(".json")
+    return {"task": "schema", "id": f"{file}: {group['group']}", "split": file, "schema": schema, "tests": tests}
 
 
 def _dump(value: Json) -> str:

@@ -3,7 +3,7 @@
     deepseek   129,280 ids   litellm          a tokenizer.json, loads as it is
     tekken     131,072 ids   mistral-common   ranked byte strings after 1,000 special ids; merges are read off the ranks
 
-The wheels are downloaded once, unopened and not installed, into the folder named by WEFT_BENCH_CACHE (benchmarks/cache).
+The wheels are downloaded once, not installed, into the folder named by WEFT_BENCH_CACHE, else benchmarks/cache.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One process per engine, driven over pipes: a job is a line of JSON, and so is its result.
 
-All workers are pinned to one CPU and only one of them has a job at a time. A job that spends more CPU time than its limit
-is killed and recorded as "timeout", a worker that dies as "crash"; the next job gets a fresh worker.
+All workers are pinned to one CPU and only one of them has a job at a time. A worker that spends more CPU time on a job
+than its limit is killed: "timeout"; one that dies: "crash"; the next job gets a fresh worker.
 """
 
 from __future__ import annotations

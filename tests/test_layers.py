@@ -101,7 +101,7 @@ def test_imports_are_absolute_and_of_weft() -> None:
     """`import grammar` works from the repository's root only, and makes a second copy of `weft.grammar`."""
     folders = [*FOLDER_OF.values(), *(ROOT / name for name in ("tests", "examples", "benchmarks", "tools"))]
     files = sorted((ROOT / "core" / "weft").glob("*.py")) + [path for folder in folders for path in sources(folder)]
-    generic = {"grammar", "schemas", "infill", "decoders", "core", "tests", "examples", "tools"}
+    generic = {"grammar", "schemas", "infill", "decoders", "core", "examples", "tools"}
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {module}"
         for path in files

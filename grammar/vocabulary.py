@@ -4,9 +4,10 @@
     piece     "Ġthe"    "é"      "<0x0A>"  "<|end|>"    (none)    "<tool>"
     bytes     b" the"   b"\\xe9"  b"\\n"     None, eos    None      b"<tool>"      added, but not special: plain text
 
-A tokenizer is accepted only if its text is the concatenation of its tokens: `decode(ids) == concat(bytes of ids)`, whatever
-stands beside a token. That is checked when it is loaded, every id once, with the tokenizer's own decoder. A normaliser that
-changes text on its way in (NFC, a blank in front) does no harm; a decoder that looks at neighbours (WordPiece) does.
+A tokenizer is accepted only if its text is the concatenation of its tokens: `decode(ids) == concat(bytes of ids)`,
+whatever stands beside a token. That is checked when it is loaded, every id once, with the tokenizer's own decoder. A
+normaliser that changes text on its way in (NFC, a blank in front) does no harm; a decoder that looks at neighbours
+(WordPiece) does.
 """
 
 from __future__ import annotations
@@ -38,15 +39,16 @@ _MOST_IDS = (
 # Tokens that end a text or a turn in the families that we know. One of them counts only if it is a special token.
 _ENDS = frozenset(
     """
-    </s> <eos> [EOS] <|endoftext|> <|end_of_text|> <|eot_id|> <|eom_id|> <|eot|> <|im_end|> <|end|> <|return|> <end_of_turn>
-    <turn|> <|end_of_turn|> <|END_OF_TURN_TOKEN|> <EOT> <|EOT|> <｜end▁of▁sentence｜> <|end_of_sentence|> <|role_end|>
+    </s> <eos> [EOS] <|endoftext|> <|end_of_text|> <|eot_id|> <|eom_id|> <|eot|> <|im_end|> <|end|> <|return|>
+    <end_of_turn> <turn|> <|end_of_turn|> <|END_OF_TURN_TOKEN|> <EOT> <|EOT|> <｜end▁of▁sentence｜>
+    <|end_of_sentence|> <|role_end|>
     """.split()
 )
 
 # tekken files of before 2024-11 do not list their special tokens; these stand at ids 0, 1, 2, ...
 _TEKKEN_SPECIALS = """
-    <unk> <s> </s> [INST] [/INST] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CALLS] [IMG] <pad>
-    [IMG_BREAK] [IMG_END] [PREFIX] [MIDDLE] [SUFFIX] [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [TOOL_CONTENT]
+    <unk> <s> </s> [INST] [/INST] [AVAILABLE_TOOLS] [/AVAILABLE_TOOLS] [TOOL_RESULTS] [/TOOL_RESULTS] [TOOL_CALLS] [IMG]
+    <pad> [IMG_BREAK] [IMG_END] [PREFIX] [MIDDLE] [SUFFIX] [SYSTEM_PROMPT] [/SYSTEM_PROMPT] [TOOL_CONTENT]
     """.split()
 
 
@@ -109,16 +111,17 @@ class Vocabulary:
         """The vocabulary of a tokenizer, checked against the tokenizer's own decoder.
 
         Args:
-            tokenizer: from transformers, tokenizers, tiktoken, sentencepiece or mistral-common, or the path of a tokenizer.json, a
-                tekken.json, a sentencepiece model, a tiktoken rank file, or a folder with one of them. A Vocabulary is returned as is.
-            size: width of the model's rows of scores, if it is not the number of ids. Ids that the tokenizer lacks are unused;
-                ids that the model lacks cannot be written and are left out.
+            tokenizer: from transformers, tokenizers, tiktoken, sentencepiece or mistral-common, or the path of a
+                tokenizer.json, a tekken.json, a sentencepiece model, a tiktoken rank file, or a folder with one of them.
+                A Vocabulary is returned as is.
+            size: width of the model's rows of scores, if it is not the number of ids. Ids that the tokenizer lacks are
+                unused; ids that the model lacks cannot be written and are left out.
             eos: the end tokens, by id or name, in place of those that the tokenizer and its family name.
             specials: name -> id of more special tokens; a rank file lists none.
         Raises:
             VocabularyError: the tokens are not a fixed string of bytes each, or no end token is known.
-        Cost: about a second for 130,000 ids; a second call with the same tokenizer, or another one with the same tokens, returns
-            the same vocabulary as long as somebody holds it, and with it all masks that were computed for it.
+        Cost: about a second for 130,000 ids. Another call with the same tokenizer, or another one with the same tokens,
+            returns the same vocabulary as long as somebody holds it, and with it all masks that were computed for it.
         """
         if isinstance(tokenizer, Vocabulary):
             return tokenizer
@@ -185,7 +188,7 @@ _by_tokenizer: WeakKeyDictionary[Any, WeakValueDictionary[Any, Vocabulary]] = We
 
 
 def _interned(tokens: Iterable[bytes | None], eos: Iterable[int], specials: Mapping[str, int]) -> Vocabulary:
-    """The vocabulary with these tokens; one that is already in use, if there is one, since masks are stored beside it."""
+    """The vocabulary with these tokens; one that is in use already, if there is one: masks are stored beside it."""
     vocabulary = Vocabulary(tokens, eos, specials=specials)
     with _shared_lock:
         return _shared.setdefault(vocabulary.digest, vocabulary)
@@ -256,7 +259,10 @@ def _assembled(
     width = size if size is not None else max(table.size or 0, max(ids) + 1)
     if not 0 < width <= _MOST_IDS:
         raise VocabularyError(f"a vocabulary cannot have {width} ids", expected=f"a size from 1 to {_MOST_IDS}")
-    found = [table.specials.get(end, end) for end in (table.eos if wanted is None else wanted)]
+    found = [
+        table.specials.get(end, end) if isinstance(end, str) else end
+        for end in (table.eos if wanted is None else wanted)
+    ]
     if wanted is None:
         ends = [end for end in found if isinstance(end, int) and 0 <= end < width]
         ends += [at for name, at in table.specials.items() if name in _ENDS and at < width]
@@ -318,7 +324,7 @@ def _read(tokenizer: Any) -> _Table:
 
 
 def _with_names(table: _Table, tokenizer: Any) -> _Table:
-    """What transformers knows beyond the tokenizer that it wraps: which tokens are special, and which one ends a text."""
+    """What transformers knows beyond the tokenizer that it wraps: special tokens, and which one ends a text."""
     names, ids = getattr(tokenizer, "all_special_tokens", None), getattr(tokenizer, "all_special_ids", None)
     for name, token_id in zip(names or (), ids or (), strict=False):
         if isinstance(token_id, int):
@@ -431,7 +437,7 @@ def _read_path(path: Path) -> _Table:
         raise VocabularyError(
             f"no tokenizer can be read from {str(path)!r}",
             where=error.strerror or type(error).__name__,
-            expected="a tokenizer.json, tekken.json, sentencepiece model or tiktoken rank file, or a folder with one of them",
+            expected="a tokenizer.json, tekken.json, sentencepiece model, tiktoken rank file, or a folder with one",
             hint="for a model by name: transformers.AutoTokenizer.from_pretrained(name)",
         ) from None
     if data.lstrip()[:1] == b"{":
@@ -470,8 +476,9 @@ def _read_folder(folder: Path) -> _Table:
     options, config, generation = (
         setting(n) for n in ("tokenizer_config.json", "config.json", "generation_config.json")
     )
-    for name, token in options.get("added_tokens_decoder", {}).items():
-        if isinstance(token, dict) and token.get("special") and str(name).isdigit():
+    added = options.get("added_tokens_decoder")
+    for name, token in added.items() if isinstance(added, dict) else ():
+        if isinstance(token, dict) and token.get("special") and name.isdecimal():
             table.specials[str(token.get("content"))] = int(name)
             table.tokens.pop(int(name), None)
     end = options.get("eos_token")
@@ -573,18 +580,20 @@ def _fast_tokenizer(data: bytes) -> Any:
 
 def _read_json(content: dict[str, Any], tokenizer: Any) -> _Table:
     model = content.get("model")
-    kind = model.get("type") if isinstance(model, dict) else None
-    if kind is None and isinstance(model, dict):
+    if not isinstance(model, dict):
+        raise VocabularyError("this tokenizer.json has no model")
+    kind = model.get("type")
+    if kind is None:
         kind = "BPE" if "merges" in model else "WordPiece" if "continuing_subword_prefix" in model else "WordLevel"
     table = _Table(f"{kind or 'unknown'} tokenizer")
     to_bytes = _decoder(content.get("decoder"), table)
-    pieces = model.get("vocab") if isinstance(model, dict) else None
+    pieces = model.get("vocab")
     if isinstance(pieces, dict):
         items: Iterable[tuple[Any, Any]] = pieces.items()
     elif isinstance(pieces, list):  # Unigram: [piece, score]
         items = ((piece[0] if isinstance(piece, list) and piece else piece, at) for at, piece in enumerate(pieces))
     else:
-        raise VocabularyError("this tokenizer.json has no model with a vocabulary")
+        raise VocabularyError("the model of this tokenizer.json has no vocabulary")
     try:
         for piece, token_id in items:
             table.pieces[token_id] = piece
@@ -593,13 +602,11 @@ def _read_json(content: dict[str, Any], tokenizer: Any) -> _Table:
             raise TypeError("an id is not a whole number")
         added = [(token["id"], token["content"], token["special"]) for token in content.get("added_tokens") or ()]
         _add_added(table, added, to_bytes)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, UnicodeError) as error:
         raise VocabularyError("this tokenizer.json cannot be read", where=f"{type(error).__name__}: {error}") from None
-    unknown = (
-        pieces[model["unk_id"]][0]
-        if isinstance(pieces, list) and model.get("unk_id") is not None
-        else model.get("unk_token")
-    )
+    unknown = model.get("unk_token")
+    if isinstance(pieces, list) and isinstance(model.get("unk_id"), int) and 0 <= model["unk_id"] < len(pieces):
+        unknown = pieces[model["unk_id"]][0]
     if isinstance(unknown, str):
         at = next((token_id for token_id, piece in table.pieces.items() if piece == unknown), None)
         if at is not None:
@@ -625,7 +632,7 @@ def _add_added(table: _Table, added: Iterable[tuple[int, str, bool]], to_bytes: 
 def _decoder(decoder: Any, table: _Table) -> Callable[[str], bytes]:
     """piece -> bytes. A chain of decoders is one function if each step looks at one token alone."""
     steps: list[Callable[[str], str]] = []
-    finish = str.encode
+    finish: Callable[[str], bytes] = _text
     fused = False
     for step in _flattened(decoder):
         kind = step.get("type")
@@ -670,6 +677,10 @@ def _decoder(decoder: Any, table: _Table) -> Callable[[str], bytes]:
     return to_bytes
 
 
+def _text(piece: str) -> bytes:
+    return piece.encode()
+
+
 def _flattened(decoder: Any, depth: int = 0) -> list[dict[str, Any]]:
     if decoder is None and depth == 0:
         raise _refused(
@@ -707,7 +718,7 @@ def _stripper(char: str, start: int, stop: int) -> Callable[[str], str]:
 
 
 def _byte_alphabet() -> dict[str, str]:
-    """The characters with which byte-level BPE spells bytes: printable Latin-1 stands for itself, the rest from U+0100 on."""
+    """How byte-level BPE spells bytes: printable Latin-1 stands for itself, the rest follows from U+0100 on."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     alphabet = {chr(byte): chr(byte) for byte in printable}
     alphabet |= {chr(0x100 + at): chr(byte) for at, byte in enumerate(sorted(set(range(0x100)) - printable))}
@@ -744,10 +755,10 @@ def _check(table: _Table) -> None:
     for token_id in table.specials.values():
         table.tokens.pop(token_id, None)
     if table.decode is None:
-        return  # the file gives the bytes themselves, or `tokenizers` is not installed and only the decoder's type speaks
+        return  # the file gives the bytes themselves, or `tokenizers` is not installed and the decoder's type must do
     tokens = table.tokens
     ids = [token_id for token_id, text in tokens.items() if text]
-    # A run of byte tokens that is no UTF-8 is shown in different ways; those ids are checked where they spell characters.
+    # A run of byte tokens that is no UTF-8 is shown in different ways; they are checked where they spell characters.
     alone = {at for at in ids if table.byte_fallback and len(tokens[at]) == 1 and tokens[at][0] >= 0x80}
     letters = [at for at in ids if tokens[at].isalnum()]
     anchor = letters[:1]  # stands at both ends, since some decoders cut a blank at the start or end of a whole text
@@ -822,7 +833,7 @@ def _agree(table: _Table, ids: list[int]) -> bool:
 
 def _samples() -> Sequence[str]:
     code = 'int main() {\n\treturn x->y[0] != 0x1F ? -1 : 2; // "ok"\n}\n'
-    prose = "Ada's e-mail: ada@example.org, 3.14 % of 1,000;  two blanks."
+    prose = "Ada's e-mail: ada@example.org , 3.14 % of 1,000;  two blanks . It is n't so ? I 'm not sure ! Yes."
     data = '{"name": "Zoë", "tags": ["a", "b"], "n": -1.5e+10, "t": true}'
     points = [
         *range(0x20, 0x250),

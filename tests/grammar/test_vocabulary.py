@@ -62,7 +62,7 @@ LLAMA = decoders.Sequence(
 )
 
 
-# -- the value ----------------------------------------------------------------------------------------------------------
+# -- the value
 
 
 def test_tokens_are_bytes_and_ends_and_specials_are_none():
@@ -110,7 +110,7 @@ def test_pickling_keeps_one_vocabulary_per_process():
     assert (vocabulary.tokens, vocabulary.eos, vocabulary.specials) == ((b"a", None), (1,), {"</s>": 1})
 
 
-# -- byte-level BPE -----------------------------------------------------------------------------------------------------
+# -- byte-level BPE
 
 
 def test_byte_level_pieces_are_bytes():
@@ -130,7 +130,7 @@ def test_added_tokens_are_text_unless_they_are_special():
 
 
 def test_an_added_token_is_what_the_tokenizer_decodes_even_if_that_is_odd():
-    # Every letter of "naïve" is one of the byte alphabet, so tokenizers decodes the token to the single byte EF in the middle.
+    # Every letter of "naïve" is one of the byte alphabet too, so tokenizers decodes the token as the bytes they spell.
     tokenizer = byte_level(added=("naïve",))
     assert tokenizer.decode([256]) == "na\ufffdve"
     assert Vocabulary.from_tokenizer(tokenizer).tokens[256] == b"na\xefve"
@@ -174,7 +174,7 @@ def test_ids_may_have_gaps():
     assert Vocabulary.from_tokenizer(tokenizer).tokens == (None, b"a", None, None, b"b", None, None)
 
 
-# -- sentencepiece and its relatives ------------------------------------------------------------------------------------
+# -- sentencepiece and its relatives
 
 
 def test_byte_fallback_pieces_are_bytes():
@@ -203,7 +203,7 @@ def test_a_normaliser_that_is_lossy_on_the_way_in_does_no_harm():
     assert Vocabulary.from_tokenizer(tokenizer).tokens[65] == b"A"
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------------
+# -- refusals
 
 
 def words(decoder: decoders.Decoder | None) -> Tokenizer:
@@ -270,11 +270,12 @@ def test_the_check_catches_what_the_file_does_not_say():
         '{"model": {"type": "BPE", "vocab": {"a": 99999999999}, "merges": []}, "decoder": {"type": "Fuse"}}',
         '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "decoder": {"type": "Later"}}',
         '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "decoder": 7}',
-        '{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}, "decoder": {"type": "Fuse"}, "added_tokens": [{}]}',
+        '{"model": {"type": "BPE", "vocab": {"a": 0}}, "decoder": {"type": "Fuse"}, "added_tokens": [{}]}',
         '{"model": {"type": "BPE", "vocab": {}, "merges": []}, "decoder": {"type": "Fuse"}}',
+        '{"model": {"type": "BPE", "vocab": {"\\ud800": 0}}, "decoder": {"type": "Fuse"}}',
         '{"config": {}, "vocab": []}',
         '{"config": {"default_num_special_tokens": 9, "default_vocab_size": 3}, "vocab": []}',
-        '{"config": {"default_num_special_tokens": 1, "default_vocab_size": 3}, "vocab": [{"rank": 0, "token_bytes": "?"}]}',
+        '{"config": {"default_num_special_tokens": 1, "default_vocab_size": 3}, "vocab": [{"token_bytes": "?"}]}',
         "[" * 100_000,
         "YQ== 0\nnonsense\n",
         "YQ== 99999999999\n",
@@ -295,7 +296,7 @@ def test_what_is_no_tokenizer_is_refused(tmp_path):
             Vocabulary.from_tokenizer(thing)
 
 
-# -- files --------------------------------------------------------------------------------------------------------------
+# -- files
 
 
 def test_a_folder_tells_the_width_and_the_end_tokens(tmp_path):
@@ -378,7 +379,7 @@ def test_a_sentencepiece_model(tmp_path):
     assert Vocabulary.from_tokenizer(tmp_path / "toy.model") is vocabulary
 
 
-# -- transformers -------------------------------------------------------------------------------------------------------
+# -- transformers
 
 
 def test_a_fast_tokenizer_of_transformers():
@@ -409,7 +410,7 @@ def test_the_vocabulary_of_a_tokenizer_is_kept_as_long_as_it_is_used():
     assert ghost() is None
 
 
-# -- real ones, where an optional package brings them -------------------------------------------------------------------
+# -- real ones, where an optional package brings them
 
 
 def packaged(package: str, path: str) -> Path:

@@ -24,8 +24,8 @@ from weft.decoders.picture import History, Step
 from weft.decoders.policies import BlockSchedule, CommitPolicy, FixedBlocks, Prediction, TopK, full_canvas, proposal
 from weft.decoders.policies.prediction import wanted
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.solving import CanvasConstraint, CanvasSolver, Floats, Mask, Tokens, legal_ids
-from weft.errors import BudgetExceeded, DeadEnd, VocabularyError, WeftError
+from weft.decoders.solving import CanvasConstraint, CanvasSolver, Floats, Mask, Tokens, legal_ids, require_open
+from weft.errors import BudgetExceeded, VocabularyError, WeftError
 from weft.infill.canvas import Canvas, Hole
 
 _ROWS_AT_ONCE = 32  # bounds the memory of softmax over a large vocabulary
@@ -199,20 +199,7 @@ class _Run:
         if isinstance(self.solver, _AnyText):
             return
         with self.clock.time("constraint"):
-            status = self.solver.verdict.status.name
-        if status == "DEAD":
-            raise DeadEnd(
-                f"no sentence fits a canvas of {len(self.ids)} positions",
-                where=self.canvas.to_text(self.vocabulary)[:200],
-                expected="fixed tokens that are part of a sentence, and slots enough for the rest",
-                hint="a larger length, or fewer fixed tokens",
-            )
-        if status == "UNKNOWN":
-            raise BudgetExceeded(
-                "the constraint could not settle whether the canvas can be filled",
-                where=self.canvas.to_text(self.vocabulary)[:200],
-                hint="higher limits in weft.compile, or a shorter canvas",
-            )
+            require_open(self.solver, self.canvas, self.vocabulary, "more slots, or fewer fixed tokens")
 
     def propagate(self) -> dict[int, int]:
         """Commits the slots in which only one token can stand; they cost no forward pass."""

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.errors import BudgetExceeded, DeadEnd
 from weft.infill.canvas import Canvas
 
 Mask = NDArray[np.uint32]
@@ -31,6 +32,8 @@ class Tokens(Protocol):
     def eos(self) -> Sequence[int]: ...
     @property
     def size(self) -> int: ...
+    @property
+    def specials(self) -> Mapping[str, int]: ...
 
 
 class Answer(Protocol):
@@ -103,3 +106,23 @@ class CanvasConstraint(Protocol):
 def legal_ids(mask: Mask, size: int) -> NDArray[np.intp]:
     """The token ids below `size` whose bits are set, ascending."""
     return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")[:size])
+
+
+def require_open(solver: CanvasSolver, canvas: Canvas, vocabulary: Tokens, hint: str) -> None:
+    """Returns if some filling of the canvas is a sentence.
+
+    Raises:
+        DeadEnd: none is.
+        BudgetExceeded: that is not known.
+    """
+    status = solver.verdict.status.name
+    shown = canvas.to_text(vocabulary)
+    where = shown if len(shown) <= 200 else shown[:200] + "..."
+    if status == "DEAD":
+        raise DeadEnd("no filling of the canvas is a sentence", where=where, hint=hint)
+    if status == "UNKNOWN":
+        raise BudgetExceeded(
+            "it is not known whether a filling of the canvas is a sentence",
+            where=where,
+            hint="higher limits in weft.compile, or a shorter canvas",
+        )

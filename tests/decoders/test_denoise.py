@@ -196,10 +196,10 @@ def test_shuffle_without_a_grammar_loses_what_theory_says_and_with_it_nothing(k:
     dlm = Ideal(np.zeros((n, n + 2)), vocabulary, mask_id=7)
     dlm.noise = torch.Generator().manual_seed(0)
     right = 0
-    for seed in range(400):
+    for seed in range(200):
         result = denoise(dlm, "", length=n, policy=AnyOrder(), temperature=1.0, seed=seed)
         right += len(set(result.ids)) == n
-    assert right / 400 == pytest.approx(expected, abs=0.06)
+    assert right / 200 == pytest.approx(expected, abs=0.1)
     constraint = ToyConstraint([bytes(x) for x in itertools.permutations(b"ABCDEF")], vocabulary)
     for seed in range(3):
         result = denoise(dlm, "", constraint, length=n, policy=AnyOrder(), temperature=1.0, seed=seed)
@@ -236,7 +236,7 @@ def test_wide_pictures_are_cut_into_bands() -> None:
         ({"length": 2, "temperature": -1.0}, WeftError, "temperature is -1"),
         ({"length": 2, "block": 0}, WeftError, "0 slots"),
         ({"canvas": Canvas("a", HOLE)}, WeftError, "needs a canvas of tokens"),
-        ({"length": 1}, DeadEnd, "no sentence fits a canvas of 1 positions"),
+        ({"length": 1}, DeadEnd, "no filling of the canvas is a sentence"),
     ],
 )
 def test_mistakes_are_refused(more, error, message) -> None:

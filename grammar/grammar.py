@@ -12,6 +12,7 @@ There are two ways to cut a text into lexemes, and they are different languages 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Union
 
@@ -23,7 +24,10 @@ class Literal(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """A regular expression, anchored at both ends, over code points written as UTF-8. `flags`: any of "i", "s", "m", "x"."""
+    """A regular expression, anchored at both ends, over code points written as UTF-8.
+
+    `flags`: any of "i", "s", "m", "x", and "u": \\d, \\w and \\s are Unicode's classes and not only ASCII's.
+    """
 
     regex: str
     flags: str = ""
@@ -111,3 +115,66 @@ class Grammar:
     terminals: dict[str, Terminal] = field(default_factory=dict)
     ignore: tuple[str, ...] = ()
     lexer: bool = False
+
+    def __str__(self) -> str:
+        from weft.grammar.lark import show  # here, because that file needs this one
+
+        return show(self)
+
+
+def children(expression: Expression) -> tuple[Expression, ...]:
+    """The expressions directly inside, in order."""
+    match expression:
+        case Seq(items) | Alt(items) | And(items):
+            return items
+        case Repeat(item) | Not(item):
+            return (item,)
+        case Spelled(item, spellings):
+            return (item, *(spelling for _, spelling in spellings))
+        case _:
+            return ()
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """Every node of an expression, the outer ones first, left to right. Without recursion, so depth does no harm."""
+    stack = [expression]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
+
+
+def rewrite(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """The expression with every node replaced by `change(node)`, inner nodes first. Without recursion."""
+    done: list[Expression] = []
+    stack: list[tuple[Expression, bool]] = [(expression, False)]
+    while stack:
+        node, is_open = stack.pop()
+        inner = children(node)
+        if inner and not is_open:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(inner))
+            continue
+        if inner:
+            node = _with_children(node, tuple(done[-len(inner) :]))
+            del done[-len(inner) :]
+        done.append(change(node))
+    return done[0]
+
+
+def _with_children(node: Expression, inner: tuple[Expression, ...]) -> Expression:
+    match node:
+        case Seq():
+            return Seq(inner)
+        case Alt():
+            return Alt(inner)
+        case And():
+            return And(inner)
+        case Repeat(_, low, high):
+            return Repeat(inner[0], low, high)
+        case Not():
+            return Not(inner[0])
+        case Spelled(_, spellings):
+            return Spelled(inner[0], tuple((c, e) for (c, _), e in zip(spellings, inner[1:], strict=True)))
+        case _:
+            raise AssertionError(node)

@@ -112,7 +112,7 @@ class Vocabulary:
 
         Args:
             tokenizer: from transformers, tokenizers, tiktoken, sentencepiece or mistral-common, or the path of a
-                tokenizer.json, a tekken.json, a sentencepiece model, a tiktoken rank file, or a folder with one of them.
+                tokenizer.json, a tekken.json, a sentencepiece model, a tiktoken rank file, or a folder with one.
                 A Vocabulary is returned as is.
             size: width of the model's rows of scores, if it is not the number of ids. Ids that the tokenizer lacks are
                 unused; ids that the model lacks cannot be written and are left out.

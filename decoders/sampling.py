@@ -1,0 +1,153 @@
+"""Choosing tokens: the mask comes first, then temperature, top-k and top-p, then the draw.
+
+    logits      2.0   1.0   0.5  -1.0
+    mask          0     1     1     1       one bit a token: weft's uint32 words, bit i % 32 of word i // 32
+    masked     -inf   1.0   0.5  -1.0
+    top_k=2    -inf   1.0   0.5  -inf
+
+Cutting before masking can leave nothing legal to draw from; masking first cannot.
+Sources: Fan et al. 2018 (top-k), Holtzman et al. 2020 (top-p), Gumbel 1954.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from weft.errors import WeftError
+
+Mask = NDArray[np.uint32]
+
+
+def unpack(mask: Mask, size: int) -> NDArray[np.bool_]:
+    """Packed words as one claim a token: bool (..., size); ids beyond the mask are not allowed.
+
+    Args:
+        mask: uint32 (..., words), or the same bits as int32.
+        size: width of a row of scores, which may be more or less than the mask has bits.
+    """
+    words = np.ascontiguousarray(mask)
+    bits = np.unpackbits(words.view(np.uint8), axis=-1, count=min(size, words.shape[-1] * 32), bitorder="little")
+    if bits.shape[-1] < size:
+        bits = np.concatenate([bits, np.zeros((*bits.shape[:-1], size - bits.shape[-1]), np.uint8)], axis=-1)
+    return bits.view(np.bool_)
+
+
+def allowed_ids(mask: Mask, size: int) -> NDArray[np.intp]:
+    """The ids whose bits are set, in order; `size` as in `unpack`."""
+    return np.flatnonzero(unpack(mask, size))
+
+
+def apply_mask(logits: torch.Tensor, mask: Mask) -> torch.Tensor:
+    """`logits` with minus infinity wherever the mask forbids; overwrites and returns them.
+
+    Args:
+        logits: float (..., vocab), on any device.
+        mask: uint32 (..., words), on the CPU. On another device the words travel, not the bits.
+    """
+    size = logits.shape[-1]
+    if logits.device.type == "cpu":
+        return logits.masked_fill_(torch.from_numpy(~unpack(mask, size)), -math.inf)
+    words = torch.from_numpy(np.ascontiguousarray(mask).view(np.int32)).to(logits.device, non_blocking=True)
+    shifts = torch.arange(32, device=logits.device, dtype=torch.int32)
+    bits = ((words.unsqueeze(-1) >> shifts) & 1).flatten(-2).bool()  # (..., words * 32)
+    known = min(size, bits.shape[-1])
+    logits[..., :known].masked_fill_(~bits[..., :known], -math.inf)
+    logits[..., known:] = -math.inf
+    return logits
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn from a row of scores.
+
+    Args:
+        temperature: 0 takes the best token, and of equal ones the one with the lowest id.
+        top_k: only the k best tokens, and those that are as good as the k-th.
+        top_p: only the best tokens that together have this probability, at least one.
+    """
+
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise WeftError(f"a temperature of {self.temperature!r} makes no sense", expected="0 or more")
+        if self.top_k is not None and self.top_k < 1:
+            raise WeftError(f"top_k={self.top_k!r} leaves no token", expected="1 or more, or None")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise WeftError(f"top_p={self.top_p!r} is no probability", expected="more than 0 and at most 1, or None")
+
+    def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
+        """The distribution that `draw` draws from: float (..., vocab). `logits` are masked already, and are not changed."""
+        if self.temperature == 0:
+            best = logits.argmax(-1, keepdim=True)
+            return torch.zeros_like(logits).scatter_(-1, best, 1.0)
+        return torch.softmax(self._cut(logits), -1)
+
+    def draw(self, logits: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
+        """One token of each row: int64 (...). `logits` are masked already, and are not changed."""
+        if self.temperature == 0:
+            return logits.argmax(-1)
+        rows = self.probabilities(logits)
+        drawn = torch.multinomial(rows.flatten(0, -2) if rows.dim() > 1 else rows[None], 1, generator=generator)
+        return drawn.reshape(rows.shape[:-1])
+
+    def pick(self, row: torch.Tensor, mask: Mask, generator: torch.Generator | None = None) -> int:
+        """One legal token for a row of raw scores; on the CPU, so that a seed means the same on every device.
+
+        A row that has no finite score for any legal token decides nothing: all of them are equally good then.
+        """
+        ids = allowed_ids(mask, row.shape[-1])
+        if not len(ids):
+            raise WeftError(
+                "no token is legal here that the model has a score for",
+                where=f"the model scores {row.shape[-1]} tokens, the mask has room for {mask.shape[-1] * 32}",
+                hint="compile the grammar for the vocabulary of this model: weft.compile(grammar, lm.vocabulary)",
+            )
+        if len(ids) == 1:
+            return int(ids[0])
+        scores = row.detach().float().cpu()[torch.from_numpy(ids)]
+        scores = torch.where(scores.isnan(), -math.inf, scores)
+        if not torch.isfinite(scores.amax()):
+            scores = (scores == scores.amax()).float()
+        return int(ids[int(self.draw(scores, generator))])
+
+    def _cut(self, logits: torch.Tensor) -> torch.Tensor:
+        # Only differences from the best score matter; a small temperature cannot overflow them.
+        logits = (logits.float() - logits.float().amax(-1, keepdim=True)) / self.temperature
+        if self.top_k is not None and self.top_k < logits.shape[-1]:
+            least = logits.topk(self.top_k, -1).values[..., -1:]
+            logits = logits.masked_fill(logits < least, -math.inf)
+        if self.top_p is not None and self.top_p < 1:
+            order = logits.sort(-1, descending=True, stable=True)
+            share = torch.softmax(order.values, -1)
+            beyond = (
+                share.cumsum(-1) - share >= self.top_p
+            )  # the mass before it is enough already; never true of the first
+            logits = logits.masked_fill(beyond.scatter(-1, order.indices, beyond), -math.inf)
+        return logits
+
+
+def gumbel(logits: torch.Tensor, temperature: float, generator: torch.Generator | None = None) -> torch.Tensor:
+    """`logits / temperature` plus Gumbel noise: the argmax of a row is a draw from its softmax, the top n are n draws
+    without replacement. At temperature 0 the logits as they are. In float64: in single precision the noise is too coarse."""
+    if temperature == 0:
+        return logits
+    uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64, device=logits.device)
+    return logits.double() / temperature - torch.log(-torch.log(uniform.clamp(min=1e-300)))
+
+
+def seeded(seed: int | None, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator that always starts alike for the same seed, and at a place of its own for None."""
+    generator = torch.Generator(device)
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    return generator

@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from benchmarks import cfg as cfg_part
 from benchmarks import maskbench as maskbench_part
 from benchmarks import report
 from benchmarks import suite as suite_part
-from benchmarks.data import ROOT, Json, rows
+from benchmarks.data import ROOT, Json
 from benchmarks.engines import ENGINES
 from benchmarks.vocabularies import load_vocabulary
 from benchmarks.workers import RESULTS, Worker, in_turns
@@ -107,8 +106,7 @@ def memory(
 ) -> None:
     """Resident memory of one process while distinct schemas stream through it."""
     tokens = load_vocabulary(vocabulary)
-    jobs = [maskbench_part.job(tokens, row) for row in islice(rows("maskbench.jsonl.xz"), schemas)]
-    _run("memory", jobs, engines, vocabulary, cpu, limit_s, cap_s=1e9)
+    _run("memory", maskbench_part.jobs(tokens, size=schemas, seed=0), engines, vocabulary, cpu, limit_s, cap_s=1e9)
     print(report.memory_table(report.read_run("memory")[1]))
 
 

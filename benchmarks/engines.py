@@ -1,6 +1,7 @@
 """One adapter per engine, all with the same verbs: compile, reset, mask, commit, is_complete.
 
-`mask()` writes the packed bits into `words`, a buffer that the engine reuses, which is how serving engines call it. To add an engine, write a class here and name it in ENGINES.
+`mask()` writes the packed bits into `words`, a buffer that the engine reuses, as serving engines call it. To add an
+engine, write a class here and name it in ENGINES.
 """
 
 from __future__ import annotations

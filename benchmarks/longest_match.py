@@ -43,7 +43,8 @@ class Oracle:
 
     def lexemes(self, text: bytes) -> list[tuple[str, list[str]]]:
         """The lexemes that are closed, and the open rest with the terminals that it may become."""
-        readable, start, found = _readable(text) or "", 0, []
+        found: list[tuple[str, list[str]]] = []
+        readable, start = _readable(text) or "", 0
         while start < len(readable):
             last, names, alive = self._longest(readable, start)
             if alive or not names:

@@ -84,7 +84,7 @@ class Sampling:
             raise WeftError(f"top_p={self.top_p!r} is no probability", expected="more than 0 and at most 1, or None")
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """The distribution that `draw` draws from: float (..., vocab). `logits` are masked already, and are not changed."""
+        """What `draw` draws from: float (..., vocab). `logits` are masked already, and are not changed."""
         if self.temperature == 0:
             best = logits.argmax(-1, keepdim=True)
             return torch.zeros_like(logits).scatter_(-1, best, 1.0)
@@ -115,7 +115,7 @@ class Sampling:
         scores = row.detach().float().cpu()[torch.from_numpy(ids)]
         scores = torch.where(scores.isnan(), -math.inf, scores)
         if not torch.isfinite(scores.amax()):
-            scores = (scores == scores.amax()).float()
+            scores = torch.where(scores == scores.amax(), 0.0, -math.inf)
         return int(ids[int(self.draw(scores, generator))])
 
     def _cut(self, logits: torch.Tensor) -> torch.Tensor:
@@ -125,7 +125,7 @@ class Sampling:
             least = logits.topk(self.top_k, -1).values[..., -1:]
             logits = logits.masked_fill(logits < least, -math.inf)
         if self.top_p is not None and self.top_p < 1:
-            order = logits.sort(-1, descending=True, stable=True)
+            order = logits.sort(dim=-1, descending=True, stable=True)
             share = torch.softmax(order.values, -1)
             beyond = (
                 share.cumsum(-1) - share >= self.top_p
@@ -136,7 +136,7 @@ class Sampling:
 
 def gumbel(logits: torch.Tensor, temperature: float, generator: torch.Generator | None = None) -> torch.Tensor:
     """`logits / temperature` plus Gumbel noise: the argmax of a row is a draw from its softmax, the top n are n draws
-    without replacement. At temperature 0 the logits as they are. In float64: in single precision the noise is too coarse."""
+    without replacement. At temperature 0 the logits as they are. In float64, since coarse noise is no Gumbel noise."""
     if temperature == 0:
         return logits
     uniform = torch.rand(logits.shape, generator=generator, dtype=torch.float64, device=logits.device)

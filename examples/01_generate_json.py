@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 
 import weft
-from weft.decoders import embedded
+from weft.decoders import embedded, hf
 
 schema = json.loads((Path(__file__).parent / "person.schema.json").read_text())
 
-lm = embedded.causal()
-constraint = weft.compile(weft.from_json_schema(schema), lm.vocabulary)
+tokenizer = embedded.tokenizer()
+lm = hf.causal(embedded.causal(), tokenizer)
+constraint = weft.compile(weft.from_json_schema(schema), tokenizer)
 result = weft.generate(
     lm, "A person as JSON: ", constraint, max_tokens=100, on_text=lambda text: print(text, end="", flush=True)
 )

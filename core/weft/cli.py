@@ -290,11 +290,11 @@ def read_grammar(
 def parse_grammar(text: str, name: str, format: Format | None) -> weft.Grammar:
     match format or sniff(text, name):
         case Format.LARK:
-            return weft.from_lark(text)
+            return weft.from_lark(text, name=name)
         case Format.GBNF:
-            return weft.from_gbnf(text)
+            return weft.from_gbnf(text, name=name)
         case Format.REGEX:
-            return weft.from_regex(text.removesuffix("\n"))
+            return weft.from_regex(text.removesuffix("\n"), name=name)
         case Format.JSON_SCHEMA:
             return weft.from_json_schema(parse_json(text, name))
 

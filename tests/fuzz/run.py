@@ -6,7 +6,7 @@
 
 Each input is a known text with a few mutations. It must give an answer or a WeftError within a time limit. Then a
 random walk checks that a mask means what it says: a token in it can be committed, a token outside it can not, and a
-rollback brings the mask back. What fails is kept in tests/fuzz/corpus; tests/fuzz/test_corpus.py runs it again for ever.
+rollback brings the mask back. What fails is kept in tests/fuzz/corpus; tests/fuzz/test_corpus.py keeps running it.
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ import json
 from pathlib import Path
 
 import weft
-from weft.decoders import embedded, hf
+from weft.decoders import hf
 
 schema = json.loads((Path(__file__).parent / "person.schema.json").read_text())
 
-tokenizer = embedded.tokenizer()
-lm = hf.causal(embedded.causal(), tokenizer)
-constraint = weft.compile(weft.from_json_schema(schema), tokenizer)
+lm = hf.load_causal()
+constraint = weft.compile(weft.from_json_schema(schema), lm.tokenizer)
 result = weft.generate(
     lm, "A person as JSON: ", constraint, max_tokens=100, on_text=lambda text: print(text, end="", flush=True)
 )

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 import weft
-from weft.decoders import embedded, hf
+from weft.decoders import hf
 
 
 class Person(BaseModel):
@@ -17,9 +17,8 @@ class Person(BaseModel):
     role: Literal["admin", "editor", "guest"]
 
 
-tokenizer = embedded.tokenizer()
-lm = hf.causal(embedded.causal(), tokenizer)
-constraint = weft.compile(weft.from_pydantic(Person), tokenizer)
+lm = hf.load_causal()
+constraint = weft.compile(weft.from_pydantic(Person), lm.tokenizer)
 
 for seed in range(3):
     result = weft.generate(lm, "A person as JSON: ", constraint, max_tokens=60, temperature=0.8, seed=seed)

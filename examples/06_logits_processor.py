@@ -4,9 +4,10 @@ python examples/06_logits_processor.py
 """
 
 import weft
-from weft.decoders import embedded, hf
+from weft.decoders import hf
 
-model, tokenizer = embedded.causal(), embedded.tokenizer()
+lm = hf.load_causal()
+model, tokenizer = lm.model, lm.tokenizer
 schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}
 constraint = weft.compile(weft.from_json_schema({**schema, "additionalProperties": False}), tokenizer)
 

@@ -12,7 +12,7 @@ from weft.decoders import hf
 schema = json.loads((Path(__file__).parent / "person.schema.json").read_text())
 
 lm = hf.load_causal()
-constraint = weft.compile(weft.from_json_schema(schema), lm.tokenizer)
+constraint = weft.compile(weft.from_json_schema(schema), lm.vocabulary)
 result = weft.generate(
     lm, "A person as JSON: ", constraint, max_tokens=100, on_text=lambda text: print(text, end="", flush=True)
 )

@@ -18,7 +18,7 @@ class Person(BaseModel):
 
 
 lm = hf.load_causal()
-constraint = weft.compile(weft.from_pydantic(Person), lm.tokenizer)
+constraint = weft.compile(weft.from_pydantic(Person), lm.vocabulary)
 
 for seed in range(3):
     result = weft.generate(lm, "A person as JSON: ", constraint, max_tokens=60, temperature=0.8, seed=seed)

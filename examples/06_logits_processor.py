@@ -9,7 +9,7 @@ from weft.decoders import hf
 lm = hf.load_causal()
 model, tokenizer = lm.model, lm.tokenizer
 schema = {"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}}, "required": ["city"]}
-constraint = weft.compile(weft.from_json_schema({**schema, "additionalProperties": False}), tokenizer)
+constraint = weft.compile(weft.from_json_schema({**schema, "additionalProperties": False}), lm.vocabulary)
 
 ids = tokenizer("A place as JSON: ", return_tensors="pt").input_ids
 for settings in ({}, {"do_sample": True}, {"num_beams": 3}):

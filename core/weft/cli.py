@@ -336,12 +336,19 @@ def import_class(name: str) -> Any:
 
 
 def load_model(name: str | None) -> Any:
-    from weft.decoders import hf
-
+    try:
+        from weft.decoders import hf
+    except ModuleNotFoundError as error:
+        raise weft.WeftError(f"{error.name} is not installed", hint='pip install "weft[hf]"') from None
     return hf.load_causal(name)
 
 
 def load_vocabulary(name: str | None) -> Vocabulary:
+    """The tokenizer of a file, a folder or a checkpoint's name; the embedded one needs nothing but weft."""
+    if name is None:
+        from weft.decoders import embedded
+
+        name = str(embedded.folder("causal"))
     return weft.Vocabulary.from_tokenizer(name)
 
 

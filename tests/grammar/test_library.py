@@ -61,6 +61,7 @@ CPP = [
     "int µ = 1, año;",
     "TEST(Suite, name) { EXPECT_EQ(1, 1); }",
     'static_assert(sizeof(int) == 4, "int");',
+    "class MYLIB_API A { public: MYLIB_API int f(); }; int MYLIB_API = 3;",
     "using f = int (*)(double); using std::cout; using enum Color;",
     "__extension__ typedef long long int greg_t;",
     "module; export module m:part; import std;",

@@ -772,11 +772,12 @@ class _Builder:
                     f"template parameter '{parameter}' is also the name of a rule", hint="rename the parameter"
                 )
         stack = list(walk(definition.body))
+        arguments: set[int] = set()  # a template may be handed to a template by its bare name
         while stack:
             leaf = stack.pop()
             if isinstance(leaf, _Call):
-                for argument in leaf.arguments:
-                    stack.extend(walk(argument))
+                stack.extend(leaf.arguments)
+                arguments |= {id(a) for a in leaf.arguments}
             if isinstance(leaf, _Broken):
                 raise leaf.error
             if not isinstance(leaf, _Name | _Call) or leaf.name in definition.parameters:
@@ -796,12 +797,17 @@ class _Builder:
                     expected="a terminal, a string or a regex",
                     hint="name the outer one in lower case, or the inner one in upper case",
                 )
-            given = len(leaf.arguments) if isinstance(leaf, _Call) else 0
-            if given != len(target.parameters):
-                raise leaf.span.error(
-                    f"'{leaf.name}' is given {given} of {len(target.parameters)} template arguments",
-                    expected=f"{leaf.name}{{{', '.join(target.parameters)}}}" if target.parameters else leaf.name,
-                )
+            if id(leaf) not in arguments:
+                self._check_arguments(leaf)
+
+    def _check_arguments(self, leaf: _Name | _Call) -> None:
+        parameters = self.table[leaf.name].parameters
+        given = len(leaf.arguments) if isinstance(leaf, _Call) else 0
+        if given != len(parameters):
+            raise leaf.span.error(
+                f"'{leaf.name}' is given {given} of {len(parameters)} template arguments",
+                expected=f"{leaf.name}{{{', '.join(parameters)}}}" if parameters else leaf.name,
+            )
 
     # terminals
 
@@ -987,12 +993,14 @@ class _Builder:
             match node:
                 case _Name(name, span):
                     self._count(1, span)
+                    self._check_arguments(node)
                     return self._use(name) if self.table[name].is_terminal else self._rule(name)
                 case _Text(expression, span):
                     self._count(1, span)
                     return self._anonymous(expression, span)
                 case _Call(name, arguments, span):
                     self._count(1, span)
+                    self._check_arguments(node)
                     return Ref(self._instance(name, arguments, span))
                 case _Embedded(_, _, span):
                     return self._embed(node)
@@ -1057,8 +1065,8 @@ class _Builder:
                     target = given.get(name)
                     if target is None:
                         return _Call(name, filled, span)
-                    if not isinstance(target, _Name) or len(self.table[target.name].parameters) != len(filled):
-                        raise span.error(f"'{name}' is not a template with {len(filled)} parameters here")
+                    if not isinstance(target, _Name):
+                        raise span.error(f"'{name}' is used as a template, but is not given one")
                     return _Call(target.name, filled, span)
                 case _:
                     return node

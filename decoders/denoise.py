@@ -4,9 +4,9 @@ One step, in this order:
 
     forward -> mask the logits -> policy -> admit jointly -> commit -> commit what is now forced
 
-A canvas that can be filled stays one that can be filled, so a run never gets stuck: the first commit of a step is always
-possible where masks are exact, and each later one is checked given those before it. Every token is scored by the model
-under the mask, or is the only one that can stand in its slot.
+A canvas that can be filled stays one that can be filled, so a run never gets stuck: the first commit of a step is
+always possible where masks are exact, and each later one is checked given those before it. Every token is scored by the
+model under the mask, or is the only one that can stand in its slot.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def denoise(
         canvas: instead of `length`: fixed tokens and rigid holes.
         block: slots per block, filled from left to right, or a block schedule; None for the whole canvas at once.
         policy: which slots to commit in a step (`weft.decoders.policies`); one at a time, the surest first, if None.
-        max_steps: forward passes; the last of them fills all slots that are left with their best joint filling, or with a
-            sample of it if `temperature` is not 0. No limit if None.
+        max_steps: forward passes; the last of them fills all slots that are left with their best joint filling, or with
+            a sample of it if `temperature` is not 0. No limit if None.
         temperature: 0 takes the best token of each slot, otherwise tokens are drawn.
         seed: of every random choice.
     Returns:
@@ -306,9 +306,7 @@ class _Run:
             left = left[len(admitted) + 1 :]
         return committed, refused
 
-    def _insist(
-        self, logits: torch.Tensor, prediction: Prediction
-    ) -> tuple[dict[int, int], list[tuple[int, int]]]:
+    def _insist(self, logits: torch.Tensor, prediction: Prediction) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """One token that the constraint admits, by the model's order of slots, then of tokens."""
         refused: list[tuple[int, int]] = []
         for position in map(int, wanted(prediction)):
@@ -329,7 +327,10 @@ class _Run:
             width = min(logits.shape[-1], self.vocabulary.size)
             scores = logits[:, :width].float().cpu().numpy()
             try:
-                ids = self.solver.sample(scores / self.temperature, self.rng) if self.temperature else self.solver.best(scores)
+                if self.temperature:
+                    ids = self.solver.sample(scores / self.temperature, self.rng)
+                else:
+                    ids = self.solver.best(scores)
                 new = {p: int(ids[p]) for p, x in enumerate(self.ids) if x is None}
                 self.solver.commit(new)
             except BudgetExceeded:
@@ -351,11 +352,11 @@ class _Run:
         return new
 
     def _unsettled(self) -> BudgetExceeded:
+        mask_id = self.dlm.mask_id
+        now = Canvas.from_tokens([mask_id if x is None else x for x in self.ids], mask_id)
         return BudgetExceeded(
             "the constraint could not settle any token for any open slot",
-            where=Canvas.from_tokens([self.dlm.mask_id if x is None else x for x in self.ids], self.dlm.mask_id).to_text(
-                self.vocabulary
-            )[:200],
+            where=now.to_text(self.vocabulary)[:200],
             hint="higher limits in weft.compile, or a shorter canvas",
         )
 

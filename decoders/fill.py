@@ -5,8 +5,8 @@
              |           2  the model reads "while (b != 0) { " and writes on
              1  it reads "while (", writes "b != 0", and closes the hole
 
-A hole is closed when the model would rather write what stands behind it. A model that was trained to fill in the middle is
-also shown the text behind the hole, and closes with an end token.
+A hole is closed when the model would rather write what stands behind it. A model that was trained to fill in the middle
+is also shown the text behind the hole, and closes with an end token.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def fill(
 
     Args:
         prompt: text that the model reads before the canvas; it is no part of the sentence.
-        max_tokens: for each elastic hole, or one number for all; None for no limit. A hole is always closed within it, in
-            such a way that the whole is a sentence.
+        max_tokens: for each elastic hole, or one number for all; None for no limit. A hole is always closed within it,
+            in such a way that the whole is a sentence.
         temperature: 0 takes the best token, otherwise tokens are drawn.
         seed: of every random choice.
     Returns:
@@ -299,9 +299,7 @@ class _Writer:
             if not len(legal) and not len(closers):
                 raise self._unsettled(before + self.text(written))
 
-    def write_rigid(
-        self, positions: range, before: bytes, behind: Sequence[bytes | tuple[int, ...] | Hole]
-    ) -> bytes:
+    def write_rigid(self, positions: range, before: bytes, behind: Sequence[bytes | tuple[int, ...] | Hole]) -> bytes:
         context: list[int] | None = None
         written: list[int] = []
         for position in positions:

@@ -5,8 +5,8 @@
        1   {  "  .  :  }        " was committed, : was the only token that could stand there
        2   {  "  x  :  }
 
-`print(result.history)` shows it as text, `rich.print` in colour, and a notebook as HTML. In text and colour a slot that was
-proposed and refused is `x`; wide canvases are cut into bands.
+`print(result.history)` shows it as text, `rich.print` in colour, and a notebook as HTML. In text and colour a slot that
+was proposed and refused is `x`; wide canvases are cut into bands.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import html
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """How a slot came to its token, or why it has none."""
 
     GIVEN = "given"
@@ -104,9 +104,7 @@ class History:
     def _bands(self, width: int) -> Iterator[tuple[range, list[int]]]:
         """Ranges of positions that fit next to each other in `width` characters, with the width of each column."""
         labels = [[self._label(*cell) for cell in row] for row in self.rows()]
-        wide = [
-            max(len(str(position)), *(len(row[position]) for row in labels)) for position in range(len(self.start))
-        ]
+        wide = [max(len(str(position)), *(len(row[position]) for row in labels)) for position in range(len(self.start))]
         start = 0
         while start < len(wide):
             stop, used = start, 6

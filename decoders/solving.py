@@ -1,11 +1,11 @@
 """What the decoders of canvases ask of a constraint. `weft.infill.solver.Solver` is the engine; tests bring toys.
 
-Positions are those of `weft.infill.canvas`. A slot is closed by `commit`; an elastic hole is written from left to right by
-`append` and ended by `close`. Each call that changes a solver is one step for `rollback`.
+Positions are those of `weft.infill.canvas`. A slot is closed by `commit`; an elastic hole is written from left to right
+by `append` and ended by `close`. Each call that changes a solver is one step for `rollback`.
 
-A question that the solver cannot settle within its limits is UNKNOWN. It is then answered with a refusal (a bit of `mask` is
-clear, `admit` ends before the token, `forced` leaves the slot out) and counted in `unknown`, or, where nothing can be
-answered, raises BudgetExceeded.
+A question that the solver cannot settle within its limits is UNKNOWN. It is then answered with a refusal (a bit of
+`mask` is clear, `admit` ends before the token, `forced` leaves the slot out) and counted in `unknown`, or, where
+nothing can be answered, raises BudgetExceeded.
 """
 
 from __future__ import annotations
@@ -57,16 +57,20 @@ class CanvasSolver(Protocol):
         """How many questions were answered UNKNOWN so far."""
 
     def mask(self, position: int) -> Mask:
-        """uint32[ceil(vocab_size / 32)]: the tokens that may stand in this slot, or be appended to this elastic hole."""
+        """uint32[ceil(vocab_size / 32)]: the tokens that may stand in this slot, or be appended to this elastic
+        hole."""
 
     def commit(self, tokens: Mapping[int, int]) -> None:
-        """All of these tokens or none. Raises DeadEnd if they do not fit together, BudgetExceeded if that is not known."""
+        """All of these tokens or none. Raises DeadEnd if they do not fit together, BudgetExceeded if that is not
+        known."""
 
     def admit(self, proposals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The longest prefix of `(position, id)` proposals that can be committed together; the state does not change."""
+        """The longest prefix of `(position, id)` proposals that can be committed together; the state does not
+        change."""
 
     def forced(self) -> dict[int, int]:
-        """The open slots in which only one token can stand, with that token, to a fixpoint; the state does not change."""
+        """The open slots in which only one token can stand, with that token, to a fixpoint; the state does not
+        change."""
 
     def remask(self, positions: Iterable[int]) -> None: ...
     def rollback(self, n: int) -> None: ...

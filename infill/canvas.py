@@ -12,8 +12,8 @@ every elastic hole is one position; fragments have none.
     parts       "x = "   [7]   Hole(2)   " + "   HOLE
     positions             0     1  2              3
 
-So the positions of `Canvas.from_tokens(ids, mask_id)` are the indices of `ids`, and the positions of a canvas of fragments
-and elastic holes number its holes.
+So the positions of `Canvas.from_tokens(ids, mask_id)` are the indices of `ids`, and the positions of a canvas of
+fragments and elastic holes number its holes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Hole:
         try:
             index(self.slots)
         except TypeError:
-            raise WeftError(f"a hole cannot have {self.slots!r} slots", expected="a number of tokens, or None") from None
+            raise WeftError(f"a hole cannot have {self.slots!r} slots", expected="a number, or None") from None
         if self.slots < 1:
             raise WeftError(
                 f"a hole cannot have {self.slots} slots",
@@ -74,7 +74,8 @@ class Canvas:
     """Fragments and holes, in order.
 
     Args:
-        parts: `str` (as UTF-8) or `bytes` for a fragment, a list of token ids for fixed tokens, `HOLE` or `Hole(slots)`.
+        parts: `str` (as UTF-8) or `bytes` for a fragment, a list of token ids for fixed tokens, `HOLE` or
+            `Hole(slots)`.
     Neighbouring fragments are joined, and so are neighbouring runs of fixed tokens; empty ones disappear.
     Raises:
         WeftError: a part is of another kind, or a token id is negative.
@@ -89,7 +90,7 @@ class Canvas:
             last = joined[-1] if joined else None
             if isinstance(part, Hole):
                 joined.append(part)
-            elif isinstance(part, bytes) and isinstance(last, bytes):
+            elif isinstance(part, bytes) and isinstance(last, bytes):  # noqa: SIM114
                 joined[-1] = last + part
             elif isinstance(part, tuple) and isinstance(last, tuple):
                 joined[-1] = last + part
@@ -137,8 +138,8 @@ class Canvas:
     def to_text(self, vocabulary: TokenTable | None = None) -> str:
         """The canvas as text: fragments, `<HOLE>`, `<HOLE:n>`, and fixed tokens as their bytes.
 
-        Tokens without bytes, and all tokens if no vocabulary is given, are shown as `<TOKEN:id>`. Bytes that are not UTF-8 are
-        shown as backslash escapes.
+        Tokens without bytes, and all tokens if no vocabulary is given, are shown as `<TOKEN:id>`. Bytes that are not
+        UTF-8 are shown as backslash escapes.
         """
         shown: list[str] = []
         run = b""

@@ -66,7 +66,7 @@ class ToySolver:
         self.unknown = 0
         # A part is a fragment or the position of what stands there.
         self._parts: list[bytes | int] = []
-        start: list[int | None | Elastic] = []
+        start: list[int | Elastic | None] = []
         for part in canvas.parts:
             if isinstance(part, bytes):
                 self._parts.append(part)
@@ -145,7 +145,7 @@ class ToySolver:
                 bits[token_id // 32] |= np.uint32(1 << token_id % 32)
         return bits
 
-    def _change(self, new: Mapping[int, int | None | Elastic], what: str) -> None:
+    def _change(self, new: Mapping[int, int | Elastic | None], what: str) -> None:
         self._states.append(tuple(new.get(i, item) for i, item in enumerate(self._states[-1])))
         if not self.fillings():
             self._states.pop()
@@ -207,8 +207,8 @@ class ToySolver:
     def min_slots_to_close(self, position: int | None = None) -> int:
         state = self._states[-1]
         if position is None:
-            is_text = [[x is None and f[p] not in self.vocabulary.eos for p, x in enumerate(state)] for f in self.fillings()]
-            return min(map(sum, is_text))
+            slots = [p for p, x in enumerate(state) if x is None]
+            return min(sum(filling[p] not in self.vocabulary.eos for p in slots) for filling in self.fillings())
         return min(self._tokens_needed(f[position][len(state[position].text) :]) for f in self.fillings())
 
     def _tokens_needed(self, text: bytes) -> float:

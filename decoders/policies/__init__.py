@@ -1,7 +1,7 @@
 """Which slots to commit, how many at a time, and where: the strategies of masked diffusion.
 
-A commit policy is a function `(confidence: float[length], is_open: bool[length]) -> positions, most wanted first`, or an
-object with `propose(prediction) -> positions` that is told more (`prediction.py`). A block schedule is a function
+A commit policy is a function `(confidence: float[length], is_open: bool[length]) -> positions, most wanted first`, or
+an object with `propose(prediction) -> positions` that is told more (`prediction.py`). A block schedule is a function
 `is_open -> range`, the positions that may be committed now. Neither keeps state.
 """
 

@@ -1,7 +1,7 @@
 """Block schedules: which part of the canvas may be committed now.
 
-    FixedBlocks(4)     [....][....][....]      the leftmost block that has an open slot (semi-autoregressive)
-    full_canvas        [................]
+FixedBlocks(4)     [....][....][....]      the leftmost block that has an open slot (semi-autoregressive)
+full_canvas        [................]
 """
 
 from __future__ import annotations

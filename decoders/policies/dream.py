@@ -21,8 +21,8 @@ from weft.errors import WeftError
 class Dream:
     """As many slots as the time schedule of `steps` steps frees, all that are left in the last one.
 
-    `score` orders them: by_entropy, by_margin (its `topk_margin`) or by_confidence (its `maskgit_plus`). Where the schedule
-    frees no slot, one is committed all the same.
+    `score` orders them: by_entropy, by_margin (its `topk_margin`) or by_confidence (its `maskgit_plus`). Where the
+    schedule frees no slot, one is committed all the same.
     """
 
     steps: int

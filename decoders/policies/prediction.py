@@ -5,15 +5,15 @@
     confidence     .9       0        .2       .6         probability of the slot's token among the legal ones
     entropy, margin, legal_mass: likewise, 0 where not open
 
-Everything is computed after the grammar's mask, from renormalised probabilities; `legal_mass` is what the model gave to the
-legal tokens before.
+Everything is computed after the grammar's mask, from renormalised probabilities; `legal_mass` is what the model gave to
+the legal tokens before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,11 +86,12 @@ BlockSchedule = Callable[[Bools], range]
 
 
 def proposal(policy: CommitPolicy, prediction: Prediction) -> Sequence[int]:
-    """What the policy wants, without repeats and without slots that are not open; the surest slot if that is nothing."""
+    """What the policy wants, without repeats and without slots that are not open; the surest slot if that is
+    nothing."""
     if hasattr(policy, "propose"):
         positions = policy.propose(prediction)
     else:
-        positions = cast(Callable[[Floats, Bools], Iterable[int]], policy)(prediction.confidence, prediction.is_open)
+        positions = policy(prediction.confidence, prediction.is_open)
     length = len(prediction.is_open)
     asked = dict.fromkeys(int(p) for p in positions)
     return [p for p in asked if 0 <= p < length and prediction.is_open[p]] or [int(wanted(prediction)[0])]

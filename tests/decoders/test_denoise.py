@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tests.toy_solver import ToyConstraint, ToyVocabulary
+from toy_solver import ToyConstraint, ToyVocabulary
 
 from weft.decoders.denoise import denoise
 from weft.decoders.picture import Kind
@@ -63,9 +63,8 @@ def test_confidence_is_renormalised_over_the_legal_tokens() -> None:
             seen.append(prediction)
             return [0]
 
-    denoise(
-        Table([log(0.30, 0.05, 0.65, 0, 0)], vocabulary), "", ToyConstraint([b"a", b"b"], vocabulary), length=1, policy=Keep()
-    )
+    dlm = Table([log(0.30, 0.05, 0.65, 0, 0)], vocabulary)
+    denoise(dlm, "", ToyConstraint([b"a", b"b"], vocabulary), length=1, policy=Keep())
     assert seen[0].confidence[0] == pytest.approx(0.857, abs=1e-3)
     assert seen[0].legal_mass[0] == pytest.approx(0.35)
     assert seen[0].margin[0] == pytest.approx(0.25 / 0.35)
@@ -169,9 +168,8 @@ def test_every_policy_ends_in_a_sentence(policy, block, temperature) -> None:
     sentences = [b"abba", b"aab", b"b", b"ababab", b"bbaab"]
     for seed in range(8):
         dlm = Table(rng.normal(size=(6, 5)) * 2)
-        result = denoise(
-            dlm, "", ToyConstraint(sentences, AB), length=6, policy=policy, block=block, temperature=temperature, seed=seed
-        )
+        how = {"policy": policy, "block": block, "temperature": temperature, "seed": seed}
+        result = denoise(dlm, "", ToyConstraint(sentences, AB), length=6, **how)
         assert result.data in sentences
         assert result.commits + result.forced == 6
         assert result.is_complete

@@ -33,7 +33,7 @@ def test_positions_count_tokens_slots_and_elastic_holes() -> None:
     assert canvas.positions == (7, None, None, HOLE)
     assert canvas.hole_positions == (range(1, 3), range(3, 4))
     assert not canvas.is_rigid
-    assert Canvas("a", HOLE, "b", HOLE).hole_positions == (range(0, 1), range(1, 2))
+    assert Canvas("a", HOLE, "b", HOLE).hole_positions == (range(1), range(1, 2))
     assert Canvas.from_tokens([7, 0, 9], 0).is_rigid
 
 

@@ -21,7 +21,7 @@ from lark.visitors import Transformer_NonRecursive
 
 from weft.errors import GrammarError
 from weft.grammar.grammar import Alt, Expression, Grammar, Literal, Pattern, Ref, Repeat, Seq, Special
-from weft.grammar.lark import choice, parse, sequence
+from weft.grammar.lark import Advice, choice, parse, sequence
 from weft.grammar.regex import chars, complement, write_chars
 from weft.grammar.source import MAX_SIZE, Source, did_you_mean, one_of
 
@@ -49,7 +49,7 @@ def from_gbnf(
     """
     source = Source.read(text, name, max_size=max_size)
     _check_depth(source, max_depth)
-    tree = parse(_parser(), source, source.text, _READABLE, _hint)
+    tree = parse(_parser(), source, source.text, _READABLE, _advise)
     reader = _Reader(source, max_repeat)
     try:
         rules = reader.transform(tree)
@@ -130,23 +130,25 @@ def _check_depth(source: Source, max_depth: int) -> None:
             )
 
 
-def _hint(text: str, at: int) -> str:
+def _advise(text: str, at: int) -> Advice:
     here = text[at : at + 20]
     if here.startswith('"'):
-        return 'the string has no closing quote on its line: write \\" for a quote and \\n for a line feed'
+        return Advice("string does not end on its line", "'\"'", 'write \\" for a quote and \\n for a line feed')
     if here.startswith("["):
-        return "the class has no closing bracket on its line: write \\] for a bracket"
+        return Advice("character class does not end on its line", "']'", "write \\] for a bracket")
     if here.startswith("{"):
-        return "a repeat is {m}, {m,}, {m,n} or {0,n}"
+        return Advice(hint="a repeat is {m}, {m,}, {m,n} or {0,n}")
     if here.startswith(("<", "!")):
-        return "a token is <name> or <[123]>"
+        return Advice(hint="a token is <name> or <[123]>")
     if here.startswith("/"):
-        return "GBNF has no /regex/: write classes such as [a-z]+"
-    if here.startswith(":"):
-        return "this looks like Lark: weft.from_lark(text); GBNF writes name ::= ..."
-    if here.startswith("%"):
-        return "GBNF has no directives; this looks like Lark: weft.from_lark(text)"
-    return ""
+        return Advice(hint="GBNF has no /regex/: write classes such as [a-z]+")
+    if here.startswith("::="):
+        return Advice(hint="a rule starts on a line of its own, and a line that ends in '|' goes on")
+    if here.startswith((":", "%")):
+        return Advice(hint="this looks like Lark: weft.from_lark(text); GBNF writes name ::= ...")
+    if here.startswith("="):
+        return Advice(expected="'::='")
+    return Advice()
 
 
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))|(.)", re.DOTALL)

@@ -240,19 +240,15 @@ _READABLE = {
 }  # fmt: skip
 
 
-def readable(names: Iterable[str], table: Mapping[str, str]) -> str:
-    """The set of things that may stand somewhere, for a message."""
-    return one_of((table.get(n, n) for n in names), limit=6)
-
-
 _OPAQUE = re.compile(
     r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\\n])*/|//[^\n]*|#[^\n]*|(%(?:json|regex|lark|llguidance)\b\s*)(\{)?', re.DOTALL
 )
 
 
-def _cut_json(source: Source) -> tuple[str, list[Any]]:
-    """The text with every JSON block after %json and its like replaced by its number, filled up to the same length."""
-    out, values, done = [], [], 0
+def _cut_json(source: Source) -> tuple[str, dict[int, Any]]:
+    """The text with every JSON block after %json and its like blanked out, and the values by the offset of the "%"."""
+    out, done = [], 0
+    values: dict[int, Any] = {}
     for match in _OPAQUE.finditer(source.text):
         if match.start() < done or match[1] is None:
             continue
@@ -266,52 +262,62 @@ def _cut_json(source: Source) -> tuple[str, list[Any]]:
             raise source.error(f"the value of '{word}' is not JSON: {error.msg}", error.pos, hint="JSON has no comments") from None
         except RecursionError:
             raise source.error(f"the value of '{word}' is nested too deeply", at) from None
-        number = str(len(values))
-        if end - at < len(number) + 2:
-            number = ""  # only "{}" is this short
-        out += [source.text[done:at], "{", (number or "0").ljust(end - at - 2) if number else "", "}"]
-        values.append(value)
+        out += [source.text[done:at], "{", " " * (end - at - 2), "}"]
+        values[match.start()] = value
         done = end
     return "".join(out) + source.text[done:], values
 
 
-def parse(parser: lark.Lark, source: Source, text: str, table: Mapping[str, str], hint: Callable[[str, int], str]) -> lark.Tree[Any]:
+class Advice(NamedTuple):
+    """What to say about a place where no token or no rule fits; empty parts are filled in from the parser's state."""
+
+    what: str = ""
+    expected: str = ""
+    hint: str = ""
+
+
+def parse(
+    parser: lark.Lark, source: Source, text: str, table: Mapping[str, str], advise: Callable[[str, int], Advice]
+) -> lark.Tree[Any]:
     """The tree of a text, or a GrammarError for the place where no tree can go on."""
     try:
         return parser.parse(text)
     except lark.exceptions.UnexpectedCharacters as error:
         at = error.pos_in_stream or 0
-        char = text[at : at + 1]
-        raise source.error(f"unexpected character {char!r}", at, expected=readable(error.allowed or (), table), hint=hint(text, at)) from None
+        what, expected, hint = advise(text, at)
+        raise source.error(
+            what or f"unexpected character {text[at : at + 1]!r}", at, expected=expected or "a name, a string or an operator", hint=hint
+        ) from None
     except lark.exceptions.UnexpectedToken as error:
         token = error.token
         at, end = (len(text), len(text)) if token.type == "$END" else (token.start_pos or 0, token.end_pos or 0)
-        shown = "end of line" if token.type == "_NL" else "end of text" if token.type == "$END" else repr(str(token)[:40])
-        if token.type == "_NL":
-            end = at + 1
-        expected = readable(error.accepts or error.expected, table)
-        raise source.error(f"unexpected {shown}", at, end, expected=expected, hint=hint(text, at)) from None
+        shown = {"_NL": "end of line", "$END": "end of text"}.get(token.type, repr(str(token)[:40]))
+        expected = one_of((table.get(n, n) for n in error.accepts or error.expected), limit=6)
+        hint = "" if shown.startswith("end") else advise(text, at).hint
+        raise source.error(
+            f"unexpected {shown}", at, at + 1 if token.type == "_NL" else end, expected=expected, hint=hint
+        ) from None
 
 
-def _hint(text: str, at: int) -> str:
+def _advise(text: str, at: int) -> Advice:
     here = text[at : at + 20]
-    if here.startswith('"'):
-        return 'the string has no closing quote on its line: write \\" for a quote and \\n for a line feed'
-    if here.startswith("/"):
-        return "the regular expression has no closing slash: write \\/ for a slash"
+    if here.startswith('"') and not re.match(r'"(?:\\.|[^"\\\n])*"', text[at : at + 1000]):
+        return Advice("string does not end on its line", "'\"'", 'write \\" for a quote and \\n for a line feed')
+    if here.startswith("/") and not re.match(r"/(?:\\.|[^/\\\n])*/", text[at : at + 1000]):
+        return Advice("regular expression does not end", "'/'", "write \\/ for a slash")
     if here.startswith("@"):
-        return "references to other grammars are not supported: write the rules into this text"
-    if here.startswith("[") and re.search(r"(^|\n)[?!]*[\w-]+$", text[:at]):
-        return "rule options such as [lazy] or [capture] are not supported: leave them out"
+        return Advice(hint="references to other grammars are not supported: write the rules into this text")
+    if here.startswith("[") and re.search(r"(^|\n)[?!]*[\w-]+$", text[max(0, at - 200) : at]):
+        return Advice(hint="rule options such as [lazy] or [capture] are not supported: leave them out")
     if here.startswith("%"):
-        return "the directives are %ignore, %import, %override, %extend, %json, %regex"
-    if here.startswith("::="):
-        return "this looks like GBNF: weft.from_gbnf(text)"
-    if re.match(r"\w", here):
-        return "names are all lower case (rules) or all upper case (terminals)"
+        return Advice("unknown directive", "one of %ignore, %import, %override, %extend, %json {...}, %regex {...}")
+    if text[max(0, at - 1) : at + 3].strip().startswith(("::=", ":=")):
+        return Advice(hint="this looks like GBNF: weft.from_gbnf(text)")
+    if re.match(r"\w*[^\W\d_]", here):
+        return Advice("name in mixed case", "all lower case for a rule, all upper case for a terminal")
     if here.startswith("{"):
-        return "a repeat is {m,n} with digits, a template call is name{argument}"
-    return ""
+        return Advice(hint="a repeat is {m,n} with digits, a template call is name{argument}")
+    return Advice()
 
 
 class _Definitions:
@@ -436,7 +442,7 @@ def _known_library() -> dict[str, _Definition]:
 def _read_items(source: Source, limits: _Limits, is_library: bool) -> list[Any]:
     text, values = _cut_json(source)
     _check_depth(source, text, limits.max_depth)
-    tree = parse(_parser(), source, text, _READABLE, _hint)
+    tree = parse(_parser(), source, text, _READABLE, _advise)
     try:
         items = _Reader(source, values, limits, is_library).transform(tree)
     except lark.exceptions.VisitError as error:
@@ -486,7 +492,7 @@ def choice(items: Iterable[Any]) -> Any:
 class _Reader(Transformer_NonRecursive[Any, Any]):
     """The parse tree of a file -> its items."""
 
-    def __init__(self, source: Source, values: list[Any], limits: _Limits, is_library: bool) -> None:
+    def __init__(self, source: Source, values: dict[int, Any], limits: _Limits, is_library: bool) -> None:
         super().__init__()
         self.source, self.values, self.limits, self.is_library = source, values, limits, is_library
 
@@ -714,10 +720,8 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
     def _embedded(self, token: lark.Token) -> tuple[str, Any, _Span]:
         kind = re.match(r"%(\w+)", token)
         assert kind
-        number = re.search(r"\{\s*([0-9]+)", token)
-        assert number
-        span = _Span(self.source, token.start_pos or 0, (token.start_pos or 0) + len(kind[0]))
-        return kind[1], self.values[int(number[1])], span
+        at = token.start_pos or 0
+        return kind[1], self.values[at], _Span(self.source, at, at + len(kind[0]))
 
 
 # 2. Definitions -> Grammar
@@ -1040,7 +1044,13 @@ class _Builder:
 
     def _instance(self, name: str, arguments: tuple[Any, ...], span: _Span) -> str:
         """The rule that a template becomes with these arguments."""
-        key = (name, *(_key(a) for a in arguments))
+        flat = []
+        for argument in arguments:  # calls inside calls are as deep as brackets may be
+            if isinstance(argument, _Call):
+                self._check_arguments(argument)
+                argument = _Name(self._instance(argument.name, argument.arguments, argument.span), argument.span)
+            flat.append(argument)
+        key = (name, *(_key(a) for a in flat))
         if key not in self.instances:
             if len(self.instances) >= self.limits.max_expansions:
                 raise span.error(
@@ -1049,10 +1059,10 @@ class _Builder:
                     hint="a template that calls itself must do so with the same arguments; or raise max_expansions",
                 )
             template = self.table[name]
-            given = dict(zip(template.parameters, arguments, strict=True))
             new = self.instances[key] = self._fresh(name)
-            self.productions[new] = Seq(())
-            self.pending.append((new, self._fill(template.body, given)))
+            body = self._fill(template.body, dict(zip(template.parameters, flat, strict=True)))
+            self.table[new] = _Definition(new, body, span)
+            self._rule(new)
         return self.instances[key]
 
     def _fill(self, body: Any, given: dict[str, Any]) -> Any:
@@ -1118,18 +1128,16 @@ def _plain(name: str) -> str:
 
 
 def _key(argument: Any) -> Any:
-    """An argument of a template without the places where it stands."""
+    """An argument of a template without the place where it stands."""
     match argument:
         case _Name(name):
             return name
         case _Text(expression):
             return expression
-        case _Call(name, arguments):
-            return (name, *(_key(a) for a in arguments))
-        case _Embedded(kind, value):
-            return kind + json.dumps(value)
+        case Alt(items):  # of special tokens
+            return tuple(_key(item) for item in items)
         case _:
-            return argument if not children(argument) else (type(argument), *(_key(c) for c in children(argument)))
+            raise AssertionError(argument)
 
 
 # 3. Regular expressions as the lexer sees them

@@ -103,6 +103,7 @@ class Source:
     def error(self, what: str, start: int, end: int = -1, *, expected: str = "", hint: str = "") -> GrammarError:
         """The error for a mistake that stands from `start` to `end`."""
         where = self.where(start, end if end > start else start + 1)
+        what = what if len(what) <= 300 else what[:200] + " ... " + what[-80:]
         return GrammarError(what, where=where, expected=expected, hint=hint)
 
 
@@ -118,7 +119,7 @@ def _width(text: str) -> int:
 
 def one_of(names: Iterable[str], *, limit: int = 4) -> str:
     """`one of block, decl, expr, stmt (and 14 more)`."""
-    known = sorted(set(names))
+    known = sorted({name if len(name) <= 60 else name[:57] + "..." for name in names})
     if not known:
         return ""
     if len(known) == 1:

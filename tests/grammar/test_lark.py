@@ -1,5 +1,8 @@
 import oracles
 import pytest
+from weft.errors import GrammarError
+from weft.grammar.grammar import Grammar, Literal, Ref, Seq, Terminal
+from weft.grammar.lark import from_lark, load
 
 CASES = oracles.suite("lark")
 
@@ -9,3 +12,118 @@ def test_suite(case):
     grammar = oracles.grammar_of(case)
     assert [t for t in case["yes"] if not oracles.accepts(grammar, t)] == []
     assert [t for t in case["no"] if oracles.accepts(grammar, t)] == []
+
+
+def test_the_error_of_an_undefined_rule_in_full():
+    text = 'start: block\nblock: "{" stmnt* "}"\nstmt: "x"\n'
+    with pytest.raises(GrammarError) as caught:
+        from_lark(text, name="cpp.lark")
+    assert str(caught.value) == (
+        "nonterminal 'stmnt' is never defined\n"
+        "  cpp.lark:2:12\n"
+        '     2 | block: "{" stmnt* "}"\n'
+        "       |            ^^^^^\n"
+        "  expected: one of block, start, stmt\n"
+        "  hint: did you mean 'stmt'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "at"),
+    [
+        ('start: "a"\nstart: "b"', "'start' is defined twice", "2:1"),
+        ("%declare X\nstart: X", "%declare is not supported: a declared terminal has no text", "1:1"),
+        ('start: A\nA: "x" B\nB: A "y"', "terminal 'A' is made of itself", "3:4"),
+        ('A: b\nb: "x"\nstart: A', "rule 'b' inside terminal 'A'", "1:4"),
+        ("start: NUMBER", "terminal 'NUMBER' is never defined", "1:8"),
+        ('begin: "x"', "start rule 'start' is not defined", None),
+        ('start: "abc', "string does not end on its line", "1:8"),
+        ("start: /abc", "regular expression does not end", "1:8"),
+        ('start: /a\nb/\nx: "y"', "regular expression does not end on its line", "1:8"),
+        ("start: /ab(?=a)/", "look-around is not supported", "1:11"),
+        ("start: /a/l", "regex flag 'l' is not supported", "1:11"),
+        ('start: ""', "empty string", "1:8"),
+        ('start: ("a"', "unexpected end of line", "1:12"),
+        ('start: "a")', "unexpected ')'", "1:11"),
+        ('start "a"', "unexpected '\"a\"'", "1:7"),
+        ('start: "a"~5..2', "repeat counts are in the wrong order: 5 and 2", "1:11"),
+        ('start: "a"~200000', "number is too large: 200000 of at most 100000", "1:11"),
+        ("start[lazy]: /x/", "unexpected '['", "1:6"),
+        ('%json {"a": 1}\nstart: "x"', "'%json' stands outside a rule", "1:1"),
+        ('start: %json {"type": }', "the value of '%json' is not JSON: Expecting value", "1:23"),
+        ('start: %json {"type": "object"}', "'%json' is not supported here", "1:8"),
+        ("start: %json", "'%json' without a value", "1:8"),
+        ("start: <[^1]>", "special token <[^1]> is not supported", "1:8"),
+        ("A: <|x|>\nstart: A", "special token inside a terminal", "1:4"),
+        ('start: A & B\nA: "a"\nB: "b"', "'&' outside a terminal", "1:8"),
+        ('start: "\\ud800"', "bad escape '\\ud800'", "1:9"),
+        ('start: "b".."a"', "range ends before it starts: 'b' to 'a'", "1:8"),
+        ('start: "ab".."c"', "the ends of a range are single characters", "1:8"),
+        ('%import commn.X\nstart: "a"', "cannot import from 'commn'", "1:9"),
+        ('%import common.NUMBR\nstart: "a"', "'common' does not define 'NUMBR'", "1:16"),
+        ('%import .x.y\nstart: "a"', "relative imports are not supported", "1:9"),
+        ('%override X: "a"\nstart: "a"', "%override of 'X', which is not defined", "1:11"),
+        ('fooBar: "x"', "name in mixed case", "1:1"),
+        ('start: x{"a","b"}\nx{y}: y', "'x' is given 2 of 1 template arguments", "1:8"),
+        ('start: x\nx{y}: y', "'x' is given 0 of 1 template arguments", "1:8"),
+        ('start: x{"a"}\nx{y}: y x{z{y}}\nz{q}: q "1"', "templates do not come to an end: more than 100 expansions", "2:9"),
+        ("start: T\nT: /a*?b+/", "the meaning of a lazy repeat depends on Python's `re` here", "2:1"),
+        ("start: /()/", "this terminal matches only the empty text", "1:8"),
+        ("# nothing", "start rule 'start' is not defined", None),
+    ],
+)  # fmt: skip
+def test_mistakes_are_shown_where_they_are(text, what, at):
+    with pytest.raises(GrammarError) as caught:
+        from_lark(text, name="g", max_expansions=100)
+    assert caught.value.what == what
+    assert caught.value.where.split("\n")[0] == (f"g:{at}" if at else "g")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 100_000,
+        "start: " + "(" * 900 + '"a"' + ")" * 900,
+        "A: " + "~" * 5000 + '"a"\nstart: A',
+        'A0: "x"\n' + "".join(f"A{i}: A{i - 1} A{i - 1}\n" for i in range(1, 60)) + "start: A59",
+        'A0: "x"\n' + "".join(f'A{i}: A{i - 1} "y"\n' for i in range(1, 2000)) + "start: A1999",
+        "t0{x}: x x\n" + "".join(f"t{i}{{x}}: t{i - 1}{{t{i - 1}{{x}}}}\n" for i in range(1, 30)) + 'start: t29{"a"}',
+        "start: /" + "(" * 100_000 + "/",
+        'start: %json {"a":' + "[" * 100_000,
+        'start: "a"\n' + "\\" * 300_000,
+        "start: " + "a" * 300_000,
+        "x" * 1_000_001,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_texts_end_in_an_error(text):
+    with pytest.raises(GrammarError) as caught:
+        from_lark(text, max_expansions=1000)
+    assert len(str(caught.value)) < 2000
+
+
+def test_a_long_chain_of_rules_is_no_problem():
+    text = "start: a0\n" + "".join(f"a{i}: a{i + 1}\n" for i in range(2000)) + 'a2000: "x"'
+    assert len(from_lark(text).productions) == 2002
+
+
+def test_what_no_text_can_use_is_left_out():
+    grammar = from_lark('start: A\nunused: B\nA: "a" C\nB: "b"\nC: "c"')
+    assert grammar == Grammar("start", {"start": Ref("A")}, {"A": Terminal(Seq((Literal(b"a"), Literal(b"c"))))}, lexer=True)
+
+
+def test_an_embedded_grammar_is_merged_under_new_names():
+    inner = Grammar("start", {"start": Seq((Ref("x"), Ref("T"))), "x": Literal(b"1")}, {"T": Terminal(Literal(b"2"))})
+    grammar = from_lark('start: "<" %json {"a": 1} ">"', scannerless=True, embed={"json": lambda value: inner})
+    assert [t for t in (b"<12>", b"12", b"<>") if oracles.accepts(grammar, t)] == [b"<12>"]
+
+
+def test_an_embedded_grammar_under_a_lexer_is_refused():
+    with pytest.raises(GrammarError, match="in a grammar with a lexer"):
+        from_lark("start: %json {}", embed={"json": lambda value: Grammar("start", {"start": Seq(())})})
+
+
+def test_load_reads_a_shipped_language_or_says_which_there_are():
+    assert load("json").lexer
+    with pytest.raises(GrammarError, match="no language is called 'jsn'"):
+        load("jsn")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft.grammar.constraint import Constraint, Limits, compile
     from weft.grammar.gbnf import from_gbnf, to_gbnf
     from weft.grammar.grammar import Grammar
-    from weft.grammar.lark import from_lark, load, to_lark
+    from weft.grammar.lark import load, to_lark
     from weft.grammar.matcher import Matcher
     from weft.grammar.regex import from_regex
     from weft.grammar.verdict import Status, Verdict
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from weft.infill.canvas import HOLE, Canvas
     from weft.infill.check import check
     from weft.infill.solver import Solver
+    from weft.schemas.embed import from_lark
     from weft.schemas.json_schema import from_json_schema
     from weft.schemas.pydantic import from_pydantic
 
@@ -30,13 +31,14 @@ __version__ = "0.1.0"
 _HOME = {
     "weft.errors": ("BudgetExceeded", "DeadEnd", "GrammarError", "SchemaError", "VocabularyError", "WeftError"),
     "weft.grammar.grammar": ("Grammar",),
-    "weft.grammar.lark": ("from_lark", "load", "to_lark"),
+    "weft.grammar.lark": ("load", "to_lark"),
     "weft.grammar.gbnf": ("from_gbnf", "to_gbnf"),
     "weft.grammar.regex": ("from_regex",),
     "weft.grammar.vocabulary": ("Vocabulary",),
     "weft.grammar.constraint": ("Constraint", "Limits", "compile"),
     "weft.grammar.matcher": ("Matcher",),
     "weft.grammar.verdict": ("Status", "Verdict"),
+    "weft.schemas.embed": ("from_lark",),
     "weft.schemas.json_schema": ("from_json_schema",),
     "weft.schemas.pydantic": ("from_pydantic",),
     "weft.infill.canvas": ("HOLE", "Canvas"),

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 import weft
 from weft.grammar.source import Source
@@ -70,6 +71,10 @@ PydanticOption = Annotated[
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="How --grammar is written, where its name and text do not tell.")
 ]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="KEYWORD", help="Leave a keyword out of the JSON Schema; may be repeated."),
+]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", metavar="PATH", help="A transformers checkpoint; the embedded model if left out."),
@@ -89,6 +94,7 @@ def generate(
     language: LanguageOption = None,
     pydantic: PydanticOption = None,
     format: FormatOption = None,
+    ignore: IgnoreOption = None,
     model: ModelOption = None,
     max_tokens: Annotated[int, typer.Option(min=1, help="The output is finished within this many tokens.")] = 256,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
@@ -98,7 +104,7 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Let a model write text that the grammar accepts, shown as it is written."""
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format)
+    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
     text = read_text(prompt) if prompt == "-" else prompt
     lm = load_model(model)
     constraint = weft.compile(wanted, lm.vocabulary)
@@ -139,13 +145,14 @@ def check(
     language: LanguageOption = None,
     pydantic: PydanticOption = None,
     format: FormatOption = None,
+    ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Is a text a sentence of the grammar (COMPLETE), the beginning of one (OPEN), or neither (DEAD)?
 
     Exit code 0 only for COMPLETE. One line feed at the end of a file is left out where the grammar has no place for it.
     """
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format)
+    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
     source = read_text(file) if text is None else text
     verdict = weft.check(wanted, source)
     if verdict.status is weft.Status.DEAD and text is None and source.endswith("\n"):
@@ -177,10 +184,11 @@ def convert(
     format: Annotated[
         Format | None, typer.Option("--from", help="The format of FILE, where its name and text do not tell.")
     ] = None,
+    ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a grammar in another format; it accepts the same language."""
-    grammar = parse_grammar(read_text(file), file, format)
+    grammar = parse_grammar(read_text(file), file, format, ignore)
     text = weft.to_lark(grammar) if to is Target.LARK else weft.to_gbnf(grammar)
     if as_json:
         print_json(format=to.value, text=text)
@@ -197,6 +205,7 @@ def mask(
     language: LanguageOption = None,
     pydantic: PydanticOption = None,
     format: FormatOption = None,
+    ignore: IgnoreOption = None,
     tokenizer: Annotated[
         str | None, typer.Option("--tokenizer", metavar="PATH", help="A tokenizer; the embedded one if left out.")
     ] = None,
@@ -210,7 +219,7 @@ def mask(
 
     Exit code 1 if the text so far can not be continued at all.
     """
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format)
+    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
     text = read_text(prefix) if prefix == "-" else prefix
     vocabulary = load_vocabulary(tokenizer)
     matcher = weft.compile(wanted, vocabulary).matcher(max_tokens=max_tokens)
@@ -270,11 +279,12 @@ def read_grammar(
     language: str | None,
     pydantic: str | None,
     format: Format | None,
+    ignore: list[str] | None,
 ) -> weft.Grammar:
     """The one grammar that the options name."""
     given = [
-        (schema, lambda name: parse_grammar(read_text(name), name, Format.JSON_SCHEMA)),
-        (grammar, lambda name: parse_grammar(read_text(name), name, format)),
+        (schema, lambda name: parse_grammar(read_text(name), name, Format.JSON_SCHEMA, ignore)),
+        (grammar, lambda name: parse_grammar(read_text(name), name, format, ignore)),
         (regex, lambda pattern: weft.from_regex(pattern)),
         (language, lambda name: weft.load(name)),
         (pydantic, lambda name: weft.from_pydantic(import_class(name))),
@@ -287,7 +297,7 @@ def read_grammar(
     return build(value)
 
 
-def parse_grammar(text: str, name: str, format: Format | None) -> weft.Grammar:
+def parse_grammar(text: str, name: str, format: Format | None, ignore: list[str] | None) -> weft.Grammar:
     match format or sniff(text, name):
         case Format.LARK:
             return weft.from_lark(text, name=name)
@@ -296,7 +306,7 @@ def parse_grammar(text: str, name: str, format: Format | None) -> weft.Grammar:
         case Format.REGEX:
             return weft.from_regex(text.removesuffix("\n"), name=name)
         case Format.JSON_SCHEMA:
-            return weft.from_json_schema(parse_json(text, name))
+            return weft.from_json_schema(parse_json(text, name), ignore=ignore or ())
 
 
 def sniff(text: str, name: str) -> Format:
@@ -340,7 +350,8 @@ def load_model(name: str | None) -> Any:
         from weft.decoders import hf
     except ModuleNotFoundError as error:
         raise weft.WeftError(f"{error.name} is not installed", hint='pip install "weft[hf]"') from None
-    return hf.load_causal(name)
+    with Console(stderr=True).status(f"loading {name or 'the embedded model'}"):
+        return hf.load_causal(name)
 
 
 def load_vocabulary(name: str | None) -> Vocabulary:

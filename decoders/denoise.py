@@ -24,7 +24,8 @@ from weft.decoders.picture import History, Step
 from weft.decoders.policies import BlockSchedule, CommitPolicy, FixedBlocks, Prediction, TopK, full_canvas, proposal
 from weft.decoders.policies.prediction import wanted
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.solving import CanvasConstraint, CanvasSolver, Floats, Mask, Tokens, legal_ids, require_open
+from weft.decoders.sampling import allowed_ids, apply_mask, gumbel, seeded
+from weft.decoders.solving import CanvasConstraint, CanvasSolver, Floats, Mask, Tokens, require_open
 from weft.errors import BudgetExceeded, VocabularyError, WeftError
 from weft.infill.canvas import Canvas, Hole
 
@@ -142,7 +143,7 @@ class _AnyText:
 
     def _legal(self, scores: Floats) -> Floats:
         out = np.full(scores.shape, -np.inf)
-        ids = legal_ids(self._mask, scores.shape[1])
+        ids = allowed_ids(self._mask, scores.shape[1])
         out[:, ids] = scores[:, ids]
         return out
 
@@ -184,7 +185,7 @@ class _Run:
         self.prompt = dlm.encode(prompt) if isinstance(prompt, str) else [int(t) for t in prompt]
         self.temperature = temperature
         self.rng = np.random.default_rng(seed)
-        self.noise = torch.Generator().manual_seed(int(self.rng.integers(2**62)))
+        self.noise: torch.Generator | None = None
         self.start = [x if isinstance(x, int) else None for x in canvas.positions]
         self.ids = list(self.start)
         self.steps: list[Step] = []
@@ -194,6 +195,11 @@ class _Run:
     @property
     def is_open(self) -> np.ndarray:
         return np.array([x is None for x in self.ids], bool)
+
+    def _noise(self, device: torch.device) -> torch.Generator:
+        if self.noise is None:
+            self.noise = seeded(int(self.rng.integers(2**62)), device)
+        return self.noise
 
     def check_start(self) -> None:
         if isinstance(self.solver, _AnyText):
@@ -263,16 +269,13 @@ class _Run:
         with self.clock.time("sampling"):
             for first in range(0, len(positions), _ROWS_AT_ONCE):
                 at = positions[first : first + _ROWS_AT_ONCE]
-                rows = self._masked(logits[at], masks[first : first + _ROWS_AT_ONCE])  # (slots, vocab)
+                rows = _finite(logits[at])  # (slots, vocab)
+                total = torch.logsumexp(rows, dim=-1)
+                rows = apply_mask(rows, np.stack(masks[first : first + _ROWS_AT_ONCE]))
                 logp = torch.log_softmax(rows, dim=-1)
                 p = logp.exp()
-                drawn = rows
-                if self.temperature:
-                    uniform = torch.rand(rows.shape, generator=self.noise).clamp_(1e-20, 1 - 1e-7).to(rows)
-                    drawn = rows - self.temperature * torch.log(-torch.log(uniform))
-                chosen = drawn.argmax(dim=-1)
+                chosen = gumbel(rows, self.temperature, self._noise(rows.device)).argmax(dim=-1)
                 top = p.topk(min(2, p.shape[-1]), dim=-1).values
-                total = torch.logsumexp(logits[at].float(), dim=-1)
                 token[at] = chosen.cpu().numpy()
                 confidence[at] = p.gather(-1, chosen[:, None])[:, 0].cpu().numpy()
                 entropy[at] = -(p * logp.clamp(min=-1e30)).sum(dim=-1).cpu().numpy()
@@ -282,15 +285,6 @@ class _Run:
         is_open[positions] = True
         out = Prediction(is_open, confidence, entropy, margin, legal_mass, step, open_at_entry, self.rng)
         return out, token
-
-    @staticmethod
-    def _masked(logits: torch.Tensor, masks: Sequence[Mask]) -> torch.Tensor:
-        """The rows with -inf where the bit of the mask is clear; ids that a mask is too short for are not allowed."""
-        bits = np.unpackbits(np.stack(masks).view(np.uint8), axis=-1, bitorder="little")  # (slots, words * 32)
-        allowed = np.zeros(logits.shape, bool)
-        width = min(bits.shape[-1], logits.shape[-1])
-        allowed[:, :width] = bits[:, :width]
-        return logits.float().masked_fill(~torch.from_numpy(allowed).to(logits.device), -torch.inf)
 
     def _admit(self, proposals: Sequence[tuple[int, int]]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Commits the proposals one given the other, leaving out those that do not fit."""
@@ -310,7 +304,7 @@ class _Run:
         """One token that the constraint admits, by the model's order of slots, then of tokens."""
         refused: list[tuple[int, int]] = []
         for position in map(int, wanted(prediction)):
-            row = self._masked(logits[[position]], [self.solver.mask(position)])[0]
+            row = apply_mask(_finite(logits[[position]]), self.solver.mask(position)[None])[0]
             best = row.topk(min(_TRIES_PER_SLOT, len(row)))
             for score, token_id in zip(best.values.tolist(), best.indices.tolist(), strict=True):
                 if score == -np.inf:
@@ -325,7 +319,7 @@ class _Run:
         """Fills all open slots by the last forward pass: the best joint filling, or a sample of it."""
         with self.clock.time("constraint"):
             width = min(logits.shape[-1], self.vocabulary.size)
-            scores = logits[:, :width].float().cpu().numpy()
+            scores = _finite(logits[:, :width]).cpu().numpy()
             try:
                 if self.temperature:
                     ids = self.solver.sample(scores / self.temperature, self.rng)
@@ -392,6 +386,11 @@ class _Run:
     def _text(self, ids: Iterable[int]) -> bytes:
         tokens = self.vocabulary.tokens
         return b"".join((tokens[x] if x < len(tokens) else None) or b"" for x in ids)
+
+
+def _finite(logits: torch.Tensor) -> torch.Tensor:
+    """A float32 copy with missing and infinite scores made very low and high ones, so that no row is empty."""
+    return torch.nan_to_num(logits.float(), nan=-1e30, posinf=1e30, neginf=-1e30)
 
 
 def _rigid(length: int | None, canvas: Canvas | None) -> Canvas:

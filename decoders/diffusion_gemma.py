@@ -22,7 +22,8 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor
 
-from weft.decoders.solving import CanvasConstraint, CanvasSolver, Mask, legal_ids, require_open
+from weft.decoders.sampling import allowed_ids, apply_mask
+from weft.decoders.solving import CanvasConstraint, CanvasSolver, Mask, require_open
 from weft.errors import BudgetExceeded, WeftError
 from weft.infill.canvas import Canvas, Hole
 
@@ -63,14 +64,14 @@ class GrammarCanvasProcessor(LogitsProcessor):
         self.fixed: list[int | None] = []
         if canvas is not None:
             self.fixed = [x if isinstance(x, int) else None for x in canvas.positions]
-        self._solvers: dict[tuple[int, ...], tuple[CanvasSolver, list[Mask]]] = {}
+        self._solvers: dict[tuple[int, ...], tuple[CanvasSolver, Mask]] = {}
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, cur_step: int) -> torch.Tensor:
         """The processed scores, float32 (batch, canvas, vocab)."""
         width = scores.shape[1]
         canvases = 1 if self.max_new_tokens is None else -(-self.max_new_tokens // width)
         length = max(canvases * width, -(-len(self.fixed) // width) * width)
-        out = scores.float().clone()
+        out = torch.nan_to_num(scores.float(), nan=-1e30, posinf=1e30, neginf=-1e30)
         for row, finished in enumerate(input_ids[:, self.prompt_len :].tolist()):
             if any(token_id in self.constraint.vocabulary.eos for token_id in finished):
                 continue  # `generate` overwrites what follows the end token
@@ -81,10 +82,7 @@ class GrammarCanvasProcessor(LogitsProcessor):
                 )
             solver, masks = self._solver(tuple(finished), width, length)
             vocab = min(scores.shape[-1], self.constraint.vocabulary.size)
-            for slot, mask in enumerate(masks):
-                allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
-                allowed[torch.from_numpy(legal_ids(mask, vocab))] = True
-                out[row, slot].masked_fill_(~allowed.to(out.device), -torch.inf)
+            apply_mask(out[row], masks)
             own = out[row, :, :vocab].cpu().numpy()
             if not np.isfinite(own).any(axis=-1).all():
                 raise BudgetExceeded(
@@ -97,7 +95,7 @@ class GrammarCanvasProcessor(LogitsProcessor):
             out[row].scatter_(-1, now[:, None], lifted[:, None])
         return out
 
-    def _solver(self, finished: tuple[int, ...], width: int, length: int) -> tuple[CanvasSolver, list[Mask]]:
+    def _solver(self, finished: tuple[int, ...], width: int, length: int) -> tuple[CanvasSolver, Mask]:
         """The solver after these tokens, and the mask of each slot of the next canvas; nothing is ever committed to
         it."""
         if finished not in self._solvers:
@@ -108,7 +106,7 @@ class GrammarCanvasProcessor(LogitsProcessor):
             canvas = Canvas(*canvas.parts, *([Hole(left)] if left else []))
             solver = self.constraint.solver(canvas)
             require_open(solver, canvas, self.constraint.vocabulary, "a larger max_new_tokens")
-            masks = [solver.mask(position).copy() for position in range(len(finished), len(finished) + width)]
+            masks = np.stack([solver.mask(position) for position in range(len(finished), len(finished) + width)])
             self._solvers[finished] = solver, masks
         return self._solvers[finished]
 
@@ -122,7 +120,7 @@ class GrammarCanvasProcessor(LogitsProcessor):
         except BudgetExceeded:  # slot by slot, each under the mask that the earlier ones leave
             trial = solver.fork()
             for slot, row in enumerate(own):
-                ids = legal_ids(trial.mask(start + slot), len(row))
+                ids = allowed_ids(trial.mask(start + slot), len(row))
                 if not len(ids):
                     raise
                 trial.commit({start + slot: int(ids[np.argmax(row[ids])])})

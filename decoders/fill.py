@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from weft.decoders.models import CausalModel
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.solving import CanvasConstraint, CanvasSolver, Tokens, legal_ids, require_open
+from weft.decoders.sampling import Sampling, allowed_ids, seeded
+from weft.decoders.solving import CanvasConstraint, CanvasSolver, Tokens, require_open
 from weft.errors import BudgetExceeded, DeadEnd, WeftError
 from weft.infill.canvas import Canvas, Hole
 
@@ -75,6 +76,8 @@ def fill(
     prompt: str = "",
     max_tokens: int | Sequence[int] | None = 128,
     temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
     seed: int | None = None,
 ) -> Result:
     """The canvas as a sentence, its holes written by a causal model from left to right.
@@ -83,7 +86,7 @@ def fill(
         prompt: text that the model reads before the canvas; it is no part of the sentence.
         max_tokens: for each elastic hole, or one number for all; None for no limit. A hole is always closed within it,
             in such a way that the whole is a sentence.
-        temperature: 0 takes the best token, otherwise tokens are drawn.
+        temperature, top_k, top_p: as in `weft.decoders.sampling.Sampling`; 0 takes the best token.
         seed: of every random choice.
     Returns:
         A Result with the whole text, and in `holes` the text of each hole.
@@ -92,15 +95,14 @@ def fill(
         BudgetExceeded: the constraint could not settle how to go on within its limits.
     """
     began = time.perf_counter()
-    if temperature < 0:
-        raise WeftError(f"temperature is {temperature}", expected="0 or more")
+    sampling = Sampling(temperature, top_k, top_p)
     elastic = sum(hole.is_elastic for hole in canvas.holes)
     budgets = [max_tokens] * elastic if max_tokens is None or isinstance(max_tokens, int) else list(max_tokens)
     if len(budgets) != elastic:
         raise WeftError(f"max_tokens has {len(budgets)} numbers for {elastic} elastic holes")
     if any(budget is not None and budget < 0 for budget in budgets):
         raise WeftError(f"max_tokens is {max_tokens}", expected="0 or more for each hole, or None")
-    writer = _Writer(lm, constraint, canvas, prompt, temperature, seed)
+    writer = _Writer(lm, constraint, canvas, prompt, sampling, seed)
     position = 0
     before = b""
     holes: list[bytes] = []
@@ -132,13 +134,12 @@ class _Writer:
         constraint: CanvasConstraint,
         canvas: Canvas,
         prompt: str,
-        temperature: float,
+        sampling: Sampling,
         seed: int | None,
     ):
         self.lm, self.vocabulary = lm, constraint.vocabulary
         self.width = min(self.vocabulary.size, lm.vocab_size)
-        self.prompt, self.temperature = prompt, temperature
-        self.rng = np.random.default_rng(seed)
+        self.prompt, self.sampling, self.generator = prompt, sampling, seeded(seed)
         self.fim = fim_tokens(lm.vocabulary)
         self.state = lm.start()
         self.read: list[int] = []
@@ -233,7 +234,7 @@ class _Writer:
         while True:
             start = time.perf_counter()
             may_close = self.solver.can_close(position)
-            legal = legal_ids(self.solver.mask(position), self.width)
+            legal = allowed_ids(self.solver.mask(position), self.width)
             if budget is not None and len(written) >= budget:
                 legal = legal[:0]
             self.constraint_s += time.perf_counter() - start
@@ -304,7 +305,7 @@ class _Writer:
         written: list[int] = []
         for position in positions:
             start = time.perf_counter()
-            legal = legal_ids(self.solver.mask(position), self.width)
+            legal = allowed_ids(self.solver.mask(position), self.width)
             self.constraint_s += time.perf_counter() - start
             while True:
                 if not len(legal):
@@ -340,14 +341,12 @@ class _Writer:
     def _choose(self, row: torch.Tensor, legal: NDArray[np.intp], closers: NDArray[np.intp]) -> int | None:
         """One of `legal`, or None for closing, whose probability is that of all `closers` together."""
         of = torch.from_numpy(np.concatenate([legal, closers[closers < len(row)]])).to(row.device)
-        scores = row[of].double().cpu().numpy() / (self.temperature or 1.0)
-        tokens, close = scores[: len(legal)], scores[len(legal) :]
+        scores = torch.nan_to_num(row[of].float().cpu(), nan=-1e30, posinf=1e30, neginf=-1e30)
+        scores, close = scores[: len(legal)], scores[len(legal) :]
         if len(close):
-            tokens = np.append(tokens, np.logaddexp.reduce(close))
-        if self.temperature:
-            tokens = tokens + self.rng.gumbel(size=len(tokens))
-        best = int(np.argmax(tokens))
-        return int(legal[best]) if best < len(legal) else None
+            scores = torch.cat([scores, close.logsumexp(0)[None]])
+        chosen = int(self.sampling.draw(scores, self.generator))
+        return int(legal[chosen]) if chosen < len(legal) else None
 
     def _unsettled(self, text: bytes) -> BudgetExceeded:
         return BudgetExceeded(

@@ -57,20 +57,16 @@ class CanvasSolver(Protocol):
         """How many questions were answered UNKNOWN so far."""
 
     def mask(self, position: int) -> Mask:
-        """uint32[ceil(vocab_size / 32)]: the tokens that may stand in this slot, or be appended to this elastic
-        hole."""
+        """uint32[ceil(vocab_size / 32)]: the tokens that may stand here, or be appended to an elastic hole."""
 
     def commit(self, tokens: Mapping[int, int]) -> None:
-        """All of these tokens or none. Raises DeadEnd if they do not fit together, BudgetExceeded if that is not
-        known."""
+        """All of these tokens or none. Raises DeadEnd if they do not fit, BudgetExceeded if that is not known."""
 
     def admit(self, proposals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The longest prefix of `(position, id)` proposals that can be committed together; the state does not
-        change."""
+        """The longest prefix of `(position, id)` pairs that could be committed together; nothing changes."""
 
     def forced(self) -> dict[int, int]:
-        """The open slots in which only one token can stand, with that token, to a fixpoint; the state does not
-        change."""
+        """The open slots in which only one token can stand, with that token, to a fixpoint; nothing changes."""
 
     def remask(self, positions: Iterable[int]) -> None: ...
     def rollback(self, n: int) -> None: ...
@@ -105,11 +101,6 @@ class CanvasConstraint(Protocol):
     @property
     def vocabulary(self) -> Tokens: ...
     def solver(self, canvas: Canvas) -> CanvasSolver: ...
-
-
-def legal_ids(mask: Mask, size: int) -> NDArray[np.intp]:
-    """The token ids below `size` whose bits are set, ascending."""
-    return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")[:size])
 
 
 def require_open(solver: CanvasSolver, canvas: Canvas, vocabulary: Tokens, hint: str) -> None:

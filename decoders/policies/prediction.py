@@ -86,8 +86,7 @@ BlockSchedule = Callable[[Bools], range]
 
 
 def proposal(policy: CommitPolicy, prediction: Prediction) -> Sequence[int]:
-    """What the policy wants, without repeats and without slots that are not open; the surest slot if that is
-    nothing."""
+    """What the policy wants, open slots only and each once; the surest slot if that is nothing."""
     if hasattr(policy, "propose"):
         positions = policy.propose(prediction)
     else:

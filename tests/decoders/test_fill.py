@@ -187,7 +187,7 @@ def test_the_same_seed_gives_the_same_text() -> None:
     ("canvas", "more", "error", "message"),
     [
         (Canvas("b", HOLE), {}, DeadEnd, "no filling of the canvas is a sentence"),
-        (Canvas("a", HOLE), {"temperature": -1}, WeftError, "temperature is -1"),
+        (Canvas("a", HOLE), {"temperature": -1}, WeftError, "a temperature of -1"),
         (Canvas("a", HOLE), {"max_tokens": -1}, WeftError, "max_tokens is -1"),
         (Canvas("a", HOLE), {"max_tokens": [1, 2]}, WeftError, "2 numbers for 1 elastic holes"),
     ],

@@ -1,0 +1,122 @@
+#include "cfg.hpp"
+
+namespace weft {
+
+std::shared_ptr<const Terminal> TerminalCache::find(const std::string& key) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto it = map.find(key);
+    return it == map.end() ? nullptr : it->second;
+}
+
+void TerminalCache::put(const std::string& key, const std::shared_ptr<const Terminal>& t) {
+    u64 size = key.size() + 200;
+    for (auto& p : t->parts) size += p.dfa->next.size() * 4 + p.dfa->size() * 24;
+    std::lock_guard<std::mutex> guard(lock);
+    if (used + size > limit) map.clear(), used = 0;
+    if (size <= limit && map.emplace(key, t).second) used += size;
+}
+
+u64 TerminalCache::size_bytes() {
+    std::lock_guard<std::mutex> guard(lock);
+    return used;
+}
+
+Regular::Regular(const GrammarSpec& grammar, const Limits& l) : g(grammar), limits(l), regular(grammar.exprs.size()) {
+    for (u32 i = 0; i < g.terminals.size(); ++i) names.emplace(g.terminals[i].name, i);
+    for (u32 i = 0; i < g.exprs.size(); ++i) {  // children come before their parents
+        const Expr& e = g.exprs[i];
+        bool r = e.kind != Expr::Special && (e.kind != Expr::Ref || names.count(e.text));
+        for (u32 k = 0; k < e.count; ++k) r = r && regular[g.children[e.first + k]];
+        regular[i] = r;
+    }
+    check_circles();
+}
+
+// Terminals that refer to themselves, and towers of expressions too high for the recursive walks below.
+void Regular::check_circles() const {
+    std::vector<u32> height(g.exprs.size(), 0), done(g.terminals.size(), 0);
+    auto measure = [&](u32 i, auto& self, u32 depth) -> u32 {
+        if (depth > limits.depth) throw LimitFault("terminals are nested too deeply", limits.depth, depth, "raise Limits.depth");
+        if (height[i]) return height[i];
+        const Expr& e = g.exprs[i];
+        u32 h = 1;
+        if (e.kind == Expr::Ref) {
+            u32 t = terminal_named(e.text);
+            if (t != NONE) {
+                if (done[t] == 1)
+                    throw GrammarFault("terminal '" + std::string(e.text) + "' is defined by itself", "terminals without a circle", "make it a nonterminal");
+                if (!done[t]) done[t] = 1, self(g.terminals[t].expr, self, depth + 1), done[t] = 2;
+                h += height[g.terminals[t].expr];
+            }
+        }
+        for (u32 k = 0; k < e.count; ++k) h = std::max(h, 1 + self(g.children[e.first + k], self, depth + 1));
+        if (h > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, h, "raise Limits.depth");
+        return height[i] = h;
+    };
+    for (u32 t = 0; t < g.terminals.size(); ++t)
+        if (!done[t]) done[t] = 1, measure(g.terminals[t].expr, measure, 0), done[t] = 2;
+}
+
+u32 Regular::terminal_named(std::string_view name) const {
+    auto it = names.find(name);
+    return it == names.end() ? NONE : it->second;
+}
+
+void Regular::key(u32 i, std::string& out) const {
+    const Expr& e = g.exprs[i];
+    auto number = [&](u32 n) { out.append(reinterpret_cast<const char*>(&n), 4); };
+    if (e.kind == Expr::Ref) {  // by what it stands for, not by its name
+        key(g.terminals[names.at(e.text)].expr, out);
+        return;
+    }
+    out.push_back(char('A' + e.kind));
+    number(u32(e.text.size()));
+    out.append(e.text);
+    if (e.kind == Expr::Pattern) out.append(e.flags), out.push_back('/');
+    if (e.kind == Expr::Repeat) number(e.min), number(e.max);
+    if (e.count || e.kind == Expr::Seq || e.kind == Expr::Alt) {
+        number(e.count);
+        for (u32 k = 0; k < e.count; ++k) key(g.children[e.first + k], out);
+        if (e.kind == Expr::Spelled)
+            for (u32 k = 0; k + 1 < e.count; ++k) number(g.points[e.points + k]);
+    }
+}
+
+RxPtr Regular::to_rx(u32 i, u32 depth) const {
+    if (depth > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, depth, "raise Limits.depth");
+    const Expr& e = g.exprs[i];
+    auto child = [&](u32 k) { return to_rx(g.children[e.first + k], depth + 1); };
+    auto all = [&] {
+        std::vector<RxPtr> out;
+        for (u32 k = 0; k < e.count; ++k) out.push_back(child(k));
+        return out;
+    };
+    switch (e.kind) {
+        case Expr::Literal: return rx_bytes(std::string(e.text));
+        case Expr::Pattern: return parse_regex(e.text, e.flags, limits);
+        case Expr::Ref: {
+            u32 t = terminal_named(e.text);
+            if (t == NONE) throw GrammarFault("'" + std::string(e.text) + "' is not a terminal", "a regular expression");
+            return to_rx(g.terminals[t].expr, depth + 1);
+        }
+        case Expr::Seq: return rx_cat(all());
+        case Expr::Alt: return rx_or(all());
+        case Expr::Repeat: return rx_rep(child(0), e.min, e.max);
+        case Expr::And: case Expr::Not: {
+            auto r = std::make_shared<Rx>();
+            r->kind = e.kind == Expr::And ? Rx::And : Rx::Not;
+            r->items = all();
+            if (r->items.empty()) throw GrammarFault("And of nothing", "at least one expression");
+            return r;
+        }
+        case Expr::Spelled: {
+            std::vector<std::pair<u32, RxPtr>> spellings;
+            for (u32 k = 0; k + 1 < e.count; ++k) spellings.emplace_back(g.points[e.points + k], child(k + 1));
+            return respell(child(0), spellings);
+        }
+        case Expr::Special: throw GrammarFault("a special token is not text", "a regular expression");
+    }
+    return rx_empty();
+}
+
+}  // namespace weft

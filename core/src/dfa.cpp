@@ -1,0 +1,713 @@
+#include "dfa.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace weft {
+
+// ---------------------------------------------------------------------------------------------------------------------
+// minimisation
+
+namespace {
+
+// A refinable partition: elements in blocks, marked elements at the front of their block (Valmari & Lehtinen 2008).
+struct Partition {
+    std::vector<u32> elems, loc, block, first, past;
+    std::vector<u32> marked, touched;
+
+    Partition(u32 n, const std::vector<u32>& initial) : elems(n), loc(n), block(n) {
+        std::vector<u32> order(n);
+        for (u32 i = 0; i < n; ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return initial[a] < initial[b]; });
+        for (u32 i = 0; i < n; ++i) {
+            if (i == 0 || initial[order[i]] != initial[order[i - 1]]) {
+                if (!first.empty()) past.push_back(i);
+                first.push_back(i);
+            }
+            elems[i] = order[i], loc[order[i]] = i, block[order[i]] = u32(first.size()) - 1;
+        }
+        if (n) past.push_back(n);
+        marked.assign(first.size(), 0);
+    }
+    u32 count() const { return u32(first.size()); }
+    void mark(u32 e) {
+        u32 s = block[e], i = loc[e], j = first[s] + marked[s];
+        if (i < j) return;
+        elems[i] = elems[j], loc[elems[i]] = i;
+        elems[j] = e, loc[e] = j;
+        if (!marked[s]++) touched.push_back(s);
+    }
+    void split() {
+        while (!touched.empty()) {
+            u32 s = touched.back();
+            touched.pop_back();
+            u32 j = first[s] + marked[s];
+            if (j == past[s]) {
+                marked[s] = 0;
+                continue;
+            }
+            u32 z = count();
+            if (marked[s] <= past[s] - j) {  // the smaller part becomes the new block
+                first.push_back(first[s]), past.push_back(j), first[s] = j;
+            } else {
+                first.push_back(j), past.push_back(past[s]), past[s] = j;
+            }
+            for (u32 i = first[z]; i < past[z]; ++i) block[elems[i]] = z;
+            marked[s] = 0;
+            marked.push_back(0);
+        }
+    }
+};
+
+}  // namespace
+
+u32 minimise(u32 states, const std::vector<Edge>& edges, std::vector<u32>& result) {
+    if (states == 0) return 0;
+    Partition blocks(states, result);
+    std::vector<u32> labels(edges.size());
+    for (std::size_t i = 0; i < edges.size(); ++i) labels[i] = edges[i].label;
+    Partition cords(u32(edges.size()), labels);
+    std::vector<u32> head(states + 1, 0), in(edges.size());
+    for (auto& e : edges) ++head[e.to + 1];
+    for (u32 i = 0; i < states; ++i) head[i + 1] += head[i];
+    {
+        std::vector<u32> at(head.begin(), head.end() - 1);
+        for (u32 i = 0; i < edges.size(); ++i) in[at[edges[i].to]++] = i;
+    }
+    u32 b = 1, c = 0;
+    while (c < cords.count()) {
+        for (u32 i = cords.first[c]; i < cords.past[c]; ++i) blocks.mark(edges[cords.elems[i]].from);
+        blocks.split();
+        ++c;
+        while (b < blocks.count()) {
+            for (u32 i = blocks.first[b]; i < blocks.past[b]; ++i) {
+                u32 e = blocks.elems[i];
+                for (u32 k = head[e]; k < head[e + 1]; ++k) cords.mark(in[k]);
+            }
+            cords.split();
+            ++b;
+        }
+    }
+    std::vector<u32> rename(blocks.count(), NONE);
+    u32 n = 0;
+    result.resize(states);
+    for (u32 s = 0; s < states; ++s) {
+        u32& r = rename[blocks.block[s]];
+        if (r == NONE) r = n++;
+        result[s] = r;
+    }
+    return n;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// expression -> NFA -> DFA
+
+namespace {
+
+struct Nfa {
+    struct ByteEdge {
+        u8 lo, hi;
+        u32 to;
+    };
+    struct State {
+        std::vector<ByteEdge> bytes;
+        std::vector<u32> eps;
+        u32 label = 0;
+    };
+    std::vector<State> states;
+    const Limits& limits;
+    explicit Nfa(const Limits& l) : limits(l) {}
+
+    u32 add() {
+        if (states.size() >= limits.nfa_states)
+            throw LimitFault("the regular expression needs too many states", limits.nfa_states, states.size() + 1,
+                             "lower the repeat counts, or raise Limits.nfa_states");
+        states.emplace_back();
+        return u32(states.size()) - 1;
+    }
+};
+
+Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner);
+Dfa compile_plain(const RxPtr& rx, const Limits& limits);
+Dfa complement(const Dfa& d, const Limits& limits);
+Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits);
+
+u32 embed(Nfa& n, const Dfa& d, u32 from) {  // copies d behind `from`; returns the common end
+    u32 end = n.add();
+    if (d.empty()) return end;
+    u32 base = u32(n.states.size());
+    for (u32 s = 0; s < d.size(); ++s) n.add();
+    for (u32 s = 0; s < d.size(); ++s) {
+        for (int b = 0; b < 256;) {
+            u32 t = d.step(s, u8(b));
+            int e = b;
+            while (e < 255 && d.step(s, u8(e + 1)) == t) ++e;
+            if (t != DEAD) n.states[base + s].bytes.push_back({u8(b), u8(e), base + t});
+            b = e + 1;
+        }
+        if (d.accept[s]) n.states[base + s].eps.push_back(end);
+    }
+    n.states[from].eps.push_back(base + d.start);
+    return end;
+}
+
+// Thompson's construction; returns the end state. `depth` guards the recursion.
+u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
+    if (depth > n.limits.depth) throw LimitFault("the regular expression is nested too deeply", n.limits.depth, depth);
+    switch (rx->kind) {
+        case Rx::Empty: return from;
+        case Rx::Bytes:
+            for (char c : rx->bytes) {
+                u32 to = n.add();
+                n.states[from].bytes.push_back({u8(c), u8(c), to});
+                from = to;
+            }
+            return from;
+        case Rx::Class: {
+            u32 end = n.add();
+            std::unordered_map<u64, u32> shared;  // one state per distinct tail of continuation bytes
+            auto tail = [&](const ByteRange* p, int k, auto& self) -> u32 {
+                if (k == 0) return end;
+                u64 key = u64(k);
+                for (int i = 0; i < k; ++i) key = key << 16 | u64(p[i].lo) << 8 | p[i].hi;
+                auto it = shared.find(key);
+                if (it != shared.end()) return it->second;
+                u32 to = self(p + 1, k - 1, self), s = n.add();
+                n.states[s].bytes.push_back({p[0].lo, p[0].hi, to});
+                return shared[key] = s;
+            };
+            for (auto [lo, hi] : rx->points.ranges)
+                utf8_sequences(lo, hi, [&](const ByteRange* p, int k) {
+                    u32 to = tail(p + 1, k - 1, tail);
+                    n.states[from].bytes.push_back({p[0].lo, p[0].hi, to});
+                });
+            return end;
+        }
+        case Rx::Cat:
+            for (auto& x : rx->items) from = build(n, x, from, depth + 1);
+            return from;
+        case Rx::Or: {
+            u32 end = n.add();
+            for (auto& x : rx->items) {
+                u32 s = n.add();
+                n.states[from].eps.push_back(s);
+                u32 e = build(n, x, s, depth + 1);
+                n.states[e].eps.push_back(end);
+            }
+            return end;
+        }
+        case Rx::Rep: {
+            auto& x = rx->items[0];
+            for (u32 k = 0; k < rx->min; ++k) {
+                u32 before = u32(n.states.size());
+                u32 s = n.add();
+                n.states[from].eps.push_back(s);
+                from = build(n, x, s, depth + 1);
+                // the copies alone would pass the limit: say so before they are made
+                u64 need = u64(n.states.size() - before) * rx->min;
+                if (need > n.limits.nfa_states)
+                    throw LimitFault("a repeat in the regular expression needs too many states", n.limits.nfa_states, need,
+                                     "lower the repeat counts, or raise Limits.nfa_states");
+            }
+            if (rx->max == NONE) {
+                u32 loop = n.add(), end = n.add();
+                n.states[from].eps.push_back(loop);
+                u32 body = n.add();
+                n.states[loop].eps.push_back(body);
+                u32 e = build(n, x, body, depth + 1);
+                n.states[e].eps.push_back(loop);
+                n.states[loop].eps.push_back(end);
+                return end;
+            }
+            u32 end = n.add();
+            n.states[from].eps.push_back(end);
+            for (u32 k = rx->min; k < rx->max; ++k) {
+                u32 before = u32(n.states.size());
+                u32 s = n.add();
+                n.states[from].eps.push_back(s);
+                from = build(n, x, s, depth + 1);
+                n.states[from].eps.push_back(end);
+                u64 need = u64(n.states.size() - before) * (rx->max - rx->min);
+                if (need > n.limits.nfa_states)
+                    throw LimitFault("a repeat in the regular expression needs too many states", n.limits.nfa_states, need,
+                                     "lower the repeat counts, or raise Limits.nfa_states");
+            }
+            return end;
+        }
+        case Rx::And: {
+            Dfa d = compile_plain(rx->items[0], n.limits);
+            for (std::size_t i = 1; i < rx->items.size(); ++i) d = intersect(d, compile_plain(rx->items[i], n.limits), n.limits);
+            return embed(n, d, from);
+        }
+        case Rx::Not: return embed(n, complement(compile_plain(rx->items[0], n.limits), n.limits), from);
+    }
+    return from;
+}
+
+struct VecHash {
+    std::size_t operator()(const std::vector<u32>& v) const { return std::size_t(hash_span(v.data(), v.size())); }
+};
+
+// Removes states from which nothing is accepted, merges equivalent ones, numbers the rest by breadth first search.
+Dfa finish(Dfa d) {
+    u32 n = d.size();
+    std::vector<std::vector<u32>> back(n);
+    for (u32 s = 0; s < n; ++s)
+        for (u32 c = 0; c < d.classes; ++c)
+            if (u32 t = d.next[std::size_t(s) * d.classes + c]; t != DEAD) back[t].push_back(s);
+    std::vector<u8> live(n, 0);
+    std::vector<u32> stack;
+    for (u32 s = 0; s < n; ++s)
+        if (d.accept[s]) live[s] = 1, stack.push_back(s);
+    while (!stack.empty()) {
+        u32 s = stack.back();
+        stack.pop_back();
+        for (u32 p : back[s])
+            if (!live[p]) live[p] = 1, stack.push_back(p);
+    }
+    Dfa out;
+    std::memcpy(out.class_of, d.class_of, 256);
+    out.classes = d.classes;
+    if (n == 0 || !live[d.start]) {
+        out.classes = 1;
+        std::memset(out.class_of, 0, 256);
+        return out;
+    }
+    std::vector<Edge> edges;
+    for (u32 s = 0; s < n; ++s)
+        if (live[s])
+            for (u32 c = 0; c < d.classes; ++c) {
+                u32 t = d.next[std::size_t(s) * d.classes + c];
+                if (t != DEAD && live[t]) edges.push_back({s, c, t});
+            }
+    std::vector<u32> block(n);
+    for (u32 s = 0; s < n; ++s) block[s] = live[s] ? (d.accept[s] ? 1 + d.label[s] : 0) : NONE;
+    u32 blocks = minimise(n, edges, block);
+    std::vector<u32> rep(blocks, NONE), order, number(blocks, NONE);
+    for (u32 s = 0; s < n; ++s)
+        if (live[s] && rep[block[s]] == NONE) rep[block[s]] = s;
+    number[block[d.start]] = 0;
+    order.push_back(block[d.start]);
+    for (std::size_t i = 0; i < order.size(); ++i)
+        for (u32 c = 0; c < d.classes; ++c) {
+            u32 t = d.next[std::size_t(rep[order[i]]) * d.classes + c];
+            if (t == DEAD || !live[t]) continue;
+            if (number[block[t]] == NONE) number[block[t]] = u32(order.size()), order.push_back(block[t]);
+        }
+    out.start = 0;
+    out.accept.resize(order.size());
+    out.label.resize(order.size());
+    out.next.assign(order.size() * std::size_t(d.classes), DEAD);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        u32 s = rep[order[i]];
+        out.accept[i] = d.accept[s];
+        out.label[i] = d.label[s];
+        for (u32 c = 0; c < d.classes; ++c) {
+            u32 t = d.next[std::size_t(s) * d.classes + c];
+            if (t != DEAD && live[t]) out.next[i * d.classes + c] = number[block[t]];
+        }
+    }
+    return out;
+}
+
+Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner) {
+    Dfa d;
+    bool cut[257] = {};
+    for (auto& s : nfa.states)
+        for (auto& e : s.bytes) cut[e.lo] = true, cut[e.hi + 1] = true;
+    u32 cls = 0;
+    std::vector<u8> first{0};
+    for (int b = 1; b < 256; ++b) {
+        if (cut[b]) ++cls, first.push_back(u8(b));
+        d.class_of[b] = u8(cls);
+    }
+    d.classes = cls + 1;
+    std::unordered_map<std::vector<u32>, u32, VecHash> ids;
+    std::vector<const std::vector<u32>*> sets;
+    std::vector<u8> seen(nfa.states.size(), 0);
+    std::vector<u32> stack, labels;
+    auto intern = [&](std::vector<u32>& core) -> u32 {  // closes `core` under empty edges, then looks it up
+        for (u32 s : core) seen[s] = 1;
+        stack = core;
+        while (!stack.empty()) {
+            u32 s = stack.back();
+            stack.pop_back();
+            for (u32 t : nfa.states[s].eps)
+                if (!seen[t]) seen[t] = 1, stack.push_back(t), core.push_back(t);
+        }
+        for (u32 s : core) seen[s] = 0;
+        // states with only empty edges say nothing more
+        core.erase(std::remove_if(core.begin(), core.end(), [&](u32 s) { return nfa.states[s].bytes.empty() && !nfa.states[s].label; }), core.end());
+        std::sort(core.begin(), core.end());
+        auto [it, fresh] = ids.try_emplace(core, u32(sets.size()));
+        if (fresh) {
+            if (sets.size() >= limits.dfa_states)
+                throw LimitFault("the regular expression needs too many states", limits.dfa_states, sets.size() + 1,
+                                 "simplify the pattern, or raise Limits.dfa_states");
+            sets.push_back(&it->first);
+            labels.clear();
+            for (u32 s : core)
+                if (nfa.states[s].label) labels.push_back(nfa.states[s].label);
+            std::sort(labels.begin(), labels.end());
+            labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+            u32 w = labels.empty() ? 0 : winner(labels);
+            d.accept.push_back(w != 0);
+            d.label.push_back(w);
+        }
+        return it->second;
+    };
+    std::vector<u32> core{start};
+    intern(core);
+    std::vector<std::vector<u32>> targets(d.classes);
+    for (std::size_t i = 0; i < sets.size(); ++i) {
+        for (auto& t : targets) t.clear();
+        for (u32 s : *sets[i])
+            for (auto& e : nfa.states[s].bytes)
+                for (u32 c = d.class_of[e.lo]; c <= d.class_of[e.hi]; ++c) targets[c].push_back(e.to);
+        d.next.resize((i + 1) * std::size_t(d.classes), DEAD);
+        for (u32 c = 0; c < d.classes; ++c) {
+            if (targets[c].empty()) continue;
+            std::sort(targets[c].begin(), targets[c].end());
+            targets[c].erase(std::unique(targets[c].begin(), targets[c].end()), targets[c].end());
+            u32 t = intern(targets[c]);
+            d.next[i * d.classes + c] = t;
+        }
+    }
+    return finish(std::move(d));
+}
+
+u32 any_label(const std::vector<u32>& l) { return l[0]; }
+
+Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
+    Nfa n(limits);
+    u32 start = n.add(), end = build(n, rx, start, 0);
+    n.states[end].label = 1;
+    return determinise(n, start, limits, any_label);
+}
+
+Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus) {  // a AND b, or a AND NOT b
+    Dfa d;
+    if (a.empty() || (b.empty() && !minus)) return finish(std::move(d));
+    std::unordered_map<u32, u32> pair_class;
+    std::vector<u8> first;
+    for (int c = 0; c < 256; ++c) {
+        u32 key = u32(a.class_of[c]) << 8 | (b.empty() ? 0u : u32(b.class_of[c]));
+        auto [it, fresh] = pair_class.try_emplace(key, u32(pair_class.size()));
+        if (fresh) first.push_back(u8(c));
+        d.class_of[c] = u8(it->second);
+    }
+    d.classes = u32(pair_class.size());
+    std::unordered_map<u64, u32> ids;
+    std::vector<std::pair<u32, u32>> states;
+    auto intern = [&](u32 s, u32 t) {
+        auto [it, fresh] = ids.try_emplace(u64(s) << 32 | t, u32(states.size()));
+        if (fresh) {
+            if (states.size() >= limits.dfa_states)
+                throw LimitFault("an intersection needs too many states", limits.dfa_states, states.size() + 1, "simplify the patterns, or raise Limits.dfa_states");
+            states.emplace_back(s, t);
+            bool in_b = t != DEAD && b.accept[t];
+            d.accept.push_back(a.accept[s] && (minus ? !in_b : in_b));
+            d.label.push_back(d.accept.back());
+        }
+        return it->second;
+    };
+    intern(a.start, b.empty() ? DEAD : b.start);
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        auto [s, t] = states[i];
+        d.next.resize((i + 1) * std::size_t(d.classes), DEAD);
+        for (u32 c = 0; c < d.classes; ++c) {
+            u32 s2 = a.step(s, first[c]), t2 = t == DEAD ? DEAD : b.step(t, first[c]);
+            if (s2 == DEAD || (t2 == DEAD && !minus)) continue;
+            u32 to = intern(s2, t2);
+            d.next[i * d.classes + c] = to;
+        }
+    }
+    return finish(std::move(d));
+}
+
+Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits) { return product(a, b, limits, false); }
+
+Dfa complement(const Dfa& d, const Limits& limits) {
+    CodePoints all;
+    all.add(0, MAX_CODE_POINT);
+    return product(compile_plain(rx_rep(rx_class(all), 0, NONE), limits), d, limits, true);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// a name for the language of every state
+
+// States are hashed by strongly connected component, in reverse topological order. Inside a component of m states each state's
+// name is the component as a breadth first search from that state sees it: O(m^2), so for very large components the name
+// is tied to the whole automaton instead (still exact, only shared less).
+void name_states(Dfa& d) {
+    u32 n = d.size();
+    d.hash.assign(n, {});
+    d.fan.assign(n, 0);
+    for (u32 s = 0; s < n; ++s)
+        for (int b = 0; b < 256; ++b) d.fan[s] = u16(d.fan[s] + (d.step(s, u8(b)) != DEAD));
+    std::vector<u32> index(n, NONE), low(n), comp(n, NONE), stack, order;
+    std::vector<std::pair<u32, u32>> call;
+    u32 counter = 0, comps = 0;
+    std::vector<std::vector<u32>> members;
+    for (u32 root = 0; root < n; ++root) {
+        if (index[root] != NONE) continue;
+        call.emplace_back(root, 0);
+        while (!call.empty()) {
+            auto& [s, c] = call.back();
+            if (c == 0 && index[s] == NONE) index[s] = low[s] = counter++, stack.push_back(s);
+            bool descended = false;
+            while (c < d.classes) {
+                u32 t = d.next[std::size_t(s) * d.classes + c];
+                if (t == DEAD || comp[t] != NONE) {
+                    ++c;
+                    continue;
+                }
+                if (index[t] == NONE) {
+                    call.emplace_back(t, 0);
+                    descended = true;
+                    break;
+                }
+                low[s] = std::min(low[s], index[t]);
+                ++c;
+            }
+            if (descended) continue;
+            u32 done = s;
+            call.pop_back();
+            if (!call.empty()) low[call.back().first] = std::min(low[call.back().first], low[done]);
+            if (low[done] == index[done]) {
+                members.emplace_back();
+                u32 m;
+                do {
+                    m = stack.back();
+                    stack.pop_back();
+                    comp[m] = comps;
+                    members.back().push_back(m);
+                } while (m != done);
+                ++comps;
+            }
+        }
+    }
+    // ranges of bytes, so that the name does not depend on how bytes were put into classes
+    auto describe = [&](u32 s, Hash128& h, auto&& target) {
+        h.add(d.accept[s] ? 1 + d.label[s] : 0);
+        for (int b = 0; b < 256;) {
+            u32 t = d.step(s, u8(b));
+            int e = b;
+            while (e < 255 && d.step(s, u8(e + 1)) == t) ++e;
+            if (t != DEAD) h.add(u64(b) << 8 | u64(e)), target(t, h);
+            b = e + 1;
+        }
+    };
+    std::vector<u32> local(n, NONE), queue;
+    for (u32 k = 0; k < comps; ++k) {
+        auto from = [&](u32 root) {
+            Hash128 h;
+            queue.assign(1, root);
+            local[root] = 0;
+            for (std::size_t i = 0; i < queue.size(); ++i)
+                describe(queue[i], h, [&](u32 t, Hash128& g) {
+                    if (comp[t] == k) {
+                        if (local[t] == NONE) local[t] = u32(queue.size()), queue.push_back(t);
+                        g.add(1 + local[t]);
+                    } else {
+                        g.add(d.hash[t].a), g.add(d.hash[t].b);
+                    }
+                });
+            for (u32 s : queue) local[s] = NONE;
+            return h;
+        };
+        if (members[k].size() <= 256) {
+            for (u32 s : members[k]) d.hash[s] = from(s);
+        } else {
+            u32 root = *std::min_element(members[k].begin(), members[k].end());
+            Hash128 whole = from(root);
+            for (u32 s : members[k]) {
+                d.hash[s] = whole;
+                d.hash[s].add(0xC0FFEE), d.hash[s].add(s == root ? 0 : s - root);
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// counted parts
+
+bool prefix_free(const Dfa& d) {
+    for (u32 s = 0; s < d.size(); ++s)
+        if (d.accept[s])
+            for (u32 c = 0; c < d.classes; ++c)
+                if (d.next[std::size_t(s) * d.classes + c] != DEAD) return false;
+    return true;
+}
+
+constexpr u32 COUNT_FROM = 9;  // shorter repeats are written out
+
+bool wants_counter(const RxPtr& x) {
+    return x->kind == Rx::Rep && (x->max == NONE ? x->min : x->max) >= COUNT_FROM && x->max != 0;
+}
+
+// Cat items -> parts, or nothing when the counting would not be a function of the text.
+bool split_counted(const RxPtr& rx, const Limits& limits, std::vector<Part>& parts) {
+    std::vector<RxPtr> items = rx->kind == Rx::Cat ? rx->items : std::vector<RxPtr>{rx};
+    if (std::none_of(items.begin(), items.end(), wants_counter)) return false;
+    std::vector<RxPtr> run;
+    auto flush = [&] {
+        if (run.empty()) return;
+        auto d = std::make_shared<Dfa>(compile_plain(rx_cat(run), limits));
+        parts.push_back({d, false, 1, 1, 0});
+        run.clear();
+    };
+    for (auto& x : items) {
+        if (!wants_counter(x)) {
+            run.push_back(x);
+            continue;
+        }
+        flush();
+        auto d = std::make_shared<Dfa>(compile_plain(x->items[0], limits));
+        if (d->empty() || d->accept[d->start] || !prefix_free(*d)) return false;
+        parts.push_back({d, true, x->min, x->max, 0});
+    }
+    flush();
+    // where a part may end, the next bytes must tell whether it does
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        bool follow[256] = {};
+        for (std::size_t j = i + 1; j < parts.size(); ++j) {
+            const Dfa& d = *parts[j].dfa;
+            if (d.empty()) return false;
+            for (int b = 0; b < 256; ++b)
+                if (d.step(d.start, u8(b)) != DEAD) {
+                    if (follow[b]) return false;
+                    follow[b] = true;
+                }
+            bool skip = parts[j].counted ? parts[j].min == 0 : d.accept[d.start] != 0;
+            if (!skip) break;
+        }
+        const Dfa& d = *parts[i].dfa;
+        for (u32 s = 0; s < d.size(); ++s)
+            if (parts[i].counted ? s == d.start : d.accept[s] != 0)
+                for (int b = 0; b < 256; ++b)
+                    if (follow[b] && d.step(s, u8(b)) != DEAD) return false;
+    }
+    u64 base = 0;
+    for (auto& p : parts) {
+        p.base = u32(base);
+        base += u64(p.counts()) * p.dfa->size();
+        if (base >= 0xFFFF0000u) throw LimitFault("repeat counts are too large together", 0xFFFF0000u, base, "lower the repeat counts");
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Terminal::can_skip(u32 i) const {
+    for (; i < parts.size(); ++i)
+        if (parts[i].counted ? parts[i].min != 0 : !parts[i].dfa->accept[parts[i].dfa->start]) return false;
+    return true;
+}
+
+// The state after the first byte of parts i.., when part i - 1 has just ended.
+u32 Terminal::enter(u32 i, u8 b) const {
+    for (; i < parts.size(); ++i) {
+        const Part& p = parts[i];
+        u32 t = p.counted && p.max == 0 ? DEAD : p.dfa->step(p.dfa->start, b);
+        if (t != DEAD) {
+            if (!p.counted) return p.base + t;
+            u32 n = p.dfa->size();
+            return p.dfa->accept[t] ? p.base + std::min(1u, p.counts() - 1) * n + p.dfa->start : p.base + t;
+        }
+        if (p.counted ? p.min != 0 : !p.dfa->accept[p.dfa->start]) return DEAD;
+    }
+    return DEAD;
+}
+
+u32 Terminal::step_chain(u32 s, u8 b) const {
+    u32 i = part_of(s);
+    const Part& p = parts[i];
+    u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+    if (!p.counted) {
+        u32 t = p.dfa->step(q, b);
+        if (t != DEAD) return p.base + t;
+        return p.dfa->accept[q] ? enter(i + 1, b) : DEAD;
+    }
+    u32 top = p.counts() - 1;
+    if (q == p.dfa->start && k == top && p.max != NONE) return enter(i + 1, b);
+    u32 t = p.dfa->step(q, b);
+    if (t != DEAD) return p.dfa->accept[t] ? p.base + std::min(k + 1, top) * n + p.dfa->start : p.base + k * n + t;
+    return q == p.dfa->start && k >= p.min ? enter(i + 1, b) : DEAD;
+}
+
+bool Terminal::accepts_chain(u32 s) const {
+    u32 i = part_of(s);
+    const Part& p = parts[i];
+    u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+    bool at_end = p.counted ? q == p.dfa->start && k >= p.min : p.dfa->accept[q] != 0;
+    return at_end && can_skip(i + 1);
+}
+
+std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits) {
+    auto t = std::make_shared<Terminal>();
+    if (rx->kind == Rx::Bytes) {
+        t->literal = rx->bytes;
+        t->states = u32(rx->bytes.size()) + 1;
+        t->key.add(0x117E4A1), t->key.add(rx->bytes);
+        return t;
+    }
+    std::vector<Part> parts;
+    if (split_counted(rx, limits, parts)) {
+        for (auto& p : parts) {
+            auto d = std::make_shared<Dfa>(*p.dfa);
+            name_states(*d);
+            p.dfa = d;
+        }
+        t->parts = std::move(parts);
+        const Part& last = t->parts.back();
+        t->states = last.base + last.counts() * last.dfa->size();
+        t->start = t->parts[0].base + t->parts[0].dfa->start;
+        t->nullable = true;
+        for (auto& p : t->parts) {
+            t->nullable = t->nullable && (p.counted ? p.min == 0 : p.dfa->accept[p.dfa->start] != 0);
+            t->key.add(p.dfa->hash[p.dfa->start].a), t->key.add(p.dfa->hash[p.dfa->start].b);
+            t->key.add(p.counted), t->key.add(p.min), t->key.add(p.max);
+        }
+        return t;
+    }
+    auto d = std::make_shared<Dfa>(compile_plain(rx, limits));
+    if (d->empty()) {
+        t->never = true;
+        return t;
+    }
+    name_states(*d);
+    t->nullable = d->accept[d->start];
+    t->key = d->hash[d->start];
+    t->states = d->size();
+    t->start = d->start;
+    t->parts.push_back({d, false, 1, 1, 0});
+    return t;
+}
+
+std::shared_ptr<const Terminal> special_terminal(u32 index) {
+    auto t = std::make_shared<Terminal>();
+    t->special = index;
+    t->states = 1;
+    t->key.add(0x5BEC1A1), t->key.add(index);
+    return t;
+}
+
+Dfa compile_labelled(const std::vector<Labelled>& items, const Limits& limits,
+                     const std::function<u32(const std::vector<u32>&)>& winner) {
+    Nfa n(limits);
+    u32 start = n.add();
+    for (auto& item : items) {
+        u32 s = n.add();
+        n.states[start].eps.push_back(s);
+        u32 e = build(n, item.rx, s, 0);
+        u32 end = n.add();
+        n.states[e].eps.push_back(end);
+        n.states[end].label = item.label;
+    }
+    Dfa d = determinise(n, start, limits, winner);
+    if (!d.empty()) name_states(d);
+    return d;
+}
+
+}  // namespace weft

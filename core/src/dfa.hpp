@@ -1,0 +1,102 @@
+// Deterministic automata over bytes, and terminals built of them.
+//
+// A Dfa is trimmed: from every state an accepting one can be reached, so "the run is alive" already means "a match can follow".
+// A Terminal is a chain of parts. Most have one part. A counted part repeats a prefix-free unit between `min` and `max` times and
+// keeps a counter instead of copies of the unit, so a state of the terminal is (part, count, state of the unit) in one integer:
+//
+//   " CHAR{0,1000} "     part 0: the quote   part 1: CHAR, counted   part 2: the quote
+//
+// References: Thompson 1968 (construction), Rabin & Scott 1959 (subsets), Valmari 2012 (minimisation in O(m log n)).
+#pragma once
+
+#include <atomic>
+#include <mutex>
+
+#include "regex.hpp"
+
+namespace weft {
+
+constexpr u32 DEAD = NONE;
+
+struct Dfa {
+    u32 start = 0;
+    u32 classes = 0;
+    u8 class_of[256] = {};
+    std::vector<u32> next;  // next[state * classes + class_of[byte]], DEAD where no match can follow
+    std::vector<u8> accept;
+    std::vector<u32> label;      // lexers only: what an accepting state accepts (0: nothing)
+    std::vector<Hash128> hash;   // of the language from each state on
+    std::vector<u16> fan;        // how many bytes each state can read
+
+    u32 size() const { return u32(accept.size()); }
+    bool empty() const { return accept.empty(); }
+    u32 step(u32 s, u8 b) const { return next[std::size_t(s) * classes + class_of[b]]; }
+};
+
+struct Part {
+    std::shared_ptr<const Dfa> dfa;
+    bool counted = false;
+    u32 min = 1, max = 1;  // of a counted part; max NONE: without end
+    u32 base = 0;          // first state id of this part
+    u32 counts() const { return counted ? (max == NONE ? min : max) + 1 : 1; }
+};
+
+struct Terminal {
+    std::string literal;      // not empty: exactly these bytes, states 0..size
+    std::vector<Part> parts;  // otherwise
+    u32 states = 0;
+    u32 start = 0;
+    bool nullable = false;
+    bool never = false;    // the empty language
+    u32 special = NONE;    // not NONE: a special token, never bytes
+    Hash128 key;           // of the whole
+
+    bool plain() const { return parts.size() == 1 && !parts[0].counted; }
+    u32 step(u32 s, u8 b) const {
+        if (!literal.empty()) return s < literal.size() && u8(literal[s]) == b ? s + 1 : DEAD;
+        if (plain()) return parts[0].dfa->step(s, b);
+        return special != NONE ? DEAD : step_chain(s, b);
+    }
+    bool accepts(u32 s) const {
+        if (!literal.empty()) return s == literal.size();
+        if (plain()) return parts[0].dfa->accept[s];
+        return special == NONE && accepts_chain(s);
+    }
+    // How many different bytes can follow; 256 stands for "many" in a chain.
+    u32 fan(u32 s) const {
+        if (!literal.empty()) return s < literal.size() ? 1 : 0;
+        if (plain()) return parts[0].dfa->fan[s];
+        return special != NONE ? 0 : 256;
+    }
+    u32 part_of(u32 s) const {
+        u32 p = u32(parts.size()) - 1;
+        while (parts[p].base > s) --p;
+        return p;
+    }
+
+  private:
+    u32 step_chain(u32 s, u8 b) const;
+    bool accepts_chain(u32 s) const;
+    u32 enter(u32 part, u8 b) const;       // the first byte of the parts from `part` on
+    bool can_skip(u32 part) const;         // the parts from `part` on accept the empty text
+};
+
+std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits);
+std::shared_ptr<const Terminal> special_terminal(u32 index);
+
+// One automaton for many labelled expressions. `winner` maps the sorted labels that accept at a state to one label > 0.
+struct Labelled {
+    RxPtr rx;
+    u32 label;
+};
+Dfa compile_labelled(const std::vector<Labelled>& items, const Limits& limits,
+                     const std::function<u32(const std::vector<u32>&)>& winner);
+
+// Shared by boxes and byte automata: the coarsest partition of a partial deterministic automaton (Valmari 2012).
+struct Edge {
+    u32 from, label, to;
+};
+// `block` holds the initial partition (any numbers) and returns the final one, numbered 0.. by first member.
+u32 minimise(u32 states, const std::vector<Edge>& edges, std::vector<u32>& block);
+
+}  // namespace weft

@@ -1,0 +1,168 @@
+#include "frontier.hpp"
+
+namespace weft {
+
+template <class T>
+static void sort_unique(std::vector<T>& v) {
+    if (v.size() < 2) return;
+    std::sort(v.begin(), v.end());
+    v.erase(std::unique(v.begin(), v.end()), v.end());
+}
+
+void Frontiers::reset() {
+    items.clear(), nodes.clear(), places_.clear(), closures.clear(), steps.clear();
+    items.intern(nullptr, 0);  // EMPTY
+    Below bottom{ACCEPT, 0};
+    u32 base = nodes.intern(&bottom, 1);
+    std::vector<Item> begin;
+    if (m.start_box != NONE) {
+        std::vector<Below> place{{m.entry[m.start_box], base}};
+        u32 f = closure(place);
+        begin.assign(items.begin(f), items.begin(f) + items.size(f));
+    }
+    if (m.nullable && (begin.empty() || begin.back().term != END)) begin.push_back({END, 0, 0, 0});
+    first = items.intern(begin);
+}
+
+u32 Frontiers::closure(std::vector<Below>& places) {
+    if (places.empty()) return EMPTY;
+    sort_unique(places);
+    u32 id = places_.intern(places);
+    if (id < closures.size() && closures[id] != NONE) return closures[id];
+    closures.resize(places_.size(), NONE);
+    return closures[id] = close(places.data(), places.size());
+}
+
+// Returns first, then calls by rank: when a box is entered, all its callers at this place are known.
+u32 Frontiers::close(const Below* p, std::size_t n) {
+    work.assign(p, p + n);
+    out.clear(), calls.clear();
+    std::vector<Below> seen;  // places are few: a sorted vector is enough, a set only when they are not
+    bool end = false;
+    auto expand = [&](Below at) {
+        for (u32 k = m.scan_at[at.ret]; k < m.scan_at[at.ret + 1]; ++k)
+            out.push_back({m.scans[k].symbol, m.terminals[m.scans[k].symbol]->start, m.scans[k].state, at.node});
+        for (u32 k = m.call_at[at.ret]; k < m.call_at[at.ret + 1]; ++k)
+            calls.push_back({m.calls[k].symbol, {m.calls[k].state, at.node}});
+    };
+    for (std::size_t i = 0; i < work.size(); ++i) {
+        Below at = work[i];
+        if (at.ret == ACCEPT) {
+            end = true;
+            continue;
+        }
+        if (m.is_final[at.ret])
+            for (std::size_t k = 0, c = nodes.size(at.node); k < c; ++k) {
+                Below b = nodes.begin(at.node)[k];
+                if (std::find(work.begin(), work.end(), b) == work.end()) work.push_back(b);
+            }
+        if (!m.only_final[at.ret]) expand(at);
+    }
+    while (!calls.empty()) {
+        u32 box = calls[0].first;
+        for (auto& c : calls)
+            if (m.rank[c.first] < m.rank[box]) box = c.first;
+        pairs.clear();
+        std::size_t keep = 0;
+        for (auto& c : calls) {
+            if (c.first != box) calls[keep++] = c;
+            else if (!m.only_final[c.second.ret]) pairs.push_back(c.second);
+            else  // a tail call: what the box returns to is what we would have returned to
+                pairs.insert(pairs.end(), nodes.begin(c.second.node), nodes.begin(c.second.node) + nodes.size(c.second.node));
+        }
+        calls.resize(keep);
+        sort_unique(pairs);
+        expand({m.entry[box], nodes.intern(pairs)});
+    }
+    if (end) out.push_back({END, 0, 0, 0});
+    sort_unique(out);
+    return items.intern(out);
+}
+
+u32 Frontiers::step_slow(u32 f, u8 b) {
+    std::vector<Item> next;
+    pairs.clear();
+    std::vector<Below> done;
+    for (std::size_t k = 0, n = items.size(f); k < n; ++k) {
+        Item it = items.begin(f)[k];
+        if (it.term == END) break;
+        const Terminal& t = *m.terminals[it.term];
+        u32 q = t.step(it.q, b);
+        if (q == DEAD) continue;
+        if (t.accepts(q)) done.push_back({it.ret, it.node});
+        if (t.fan(q)) next.push_back({it.term, q, it.ret, it.node});
+    }
+    if (!done.empty()) {
+        u32 c = closure(done);
+        if (next.empty()) return c;
+        next.insert(next.end(), items.begin(c), items.begin(c) + items.size(c));
+    }
+    sort_unique(next);
+    return items.intern(next);
+}
+
+u32 Frontiers::special(u32 f, u32 index) {
+    std::vector<Below> done;
+    for (std::size_t k = 0, n = items.size(f); k < n; ++k) {
+        Item it = items.begin(f)[k];
+        if (it.term != END && m.terminals[it.term]->special == index) done.push_back({it.ret, it.node});
+    }
+    return closure(done);
+}
+
+u32 Frontiers::unite(u32 a, u32 b) {
+    if (a == b || b == EMPTY) return a;
+    if (a == EMPTY) return b;
+    std::vector<Item> all(items.begin(a), items.begin(a) + items.size(a));
+    all.insert(all.end(), items.begin(b), items.begin(b) + items.size(b));
+    sort_unique(all);
+    return items.intern(all);
+}
+
+void Frontiers::compact(std::vector<u32*>& live) {
+    SpanPool<Item> old_items;
+    SpanPool<Below> old_nodes;
+    std::swap(old_items, items);
+    std::swap(old_nodes, nodes);
+    reset();
+    std::vector<u32> node_map(old_nodes.size(), NONE);
+    std::vector<Below> span;
+    // nodes refer to nodes with smaller numbers only, so one pass from below would do; this one visits what is live
+    auto move_node = [&](u32 n, auto& self) -> u32 {
+        std::vector<u32> stack{n};
+        while (!stack.empty()) {
+            u32 v = stack.back();
+            if (node_map[v] != NONE) {
+                stack.pop_back();
+                continue;
+            }
+            bool ready = true;
+            for (std::size_t k = 0; k < old_nodes.size(v); ++k) {
+                Below b = old_nodes.begin(v)[k];
+                if (b.ret != ACCEPT && node_map[b.node] == NONE) stack.push_back(b.node), ready = false;
+            }
+            if (!ready) continue;
+            span.assign(old_nodes.begin(v), old_nodes.begin(v) + old_nodes.size(v));
+            for (auto& b : span)
+                if (b.ret != ACCEPT) b.node = node_map[b.node];
+            sort_unique(span);
+            node_map[v] = nodes.intern(span);
+            stack.pop_back();
+        }
+        (void)self;
+        return node_map[n];
+    };
+    std::vector<u32> item_map(old_items.size(), NONE);
+    for (u32* f : live) {
+        if (item_map[*f] == NONE) {
+            std::vector<Item> moved(old_items.begin(*f), old_items.begin(*f) + old_items.size(*f));
+            for (auto& it : moved)
+                if (it.term != END) it.node = move_node(it.node, move_node);
+            sort_unique(moved);
+            item_map[*f] = items.intern(moved);
+        }
+        *f = item_map[*f];
+    }
+}
+
+}  // namespace weft

@@ -1,0 +1,75 @@
+// Where a left-to-right reading may stand: interned stacks and frontiers.
+//
+// A stack node is a set of (state to return to, node below): all the callers of one box at one place. A frontier is a set of
+// items (terminal, its state, state after it, stack node), closed under calls and returns. Both are interned, so a reading of any
+// length is one integer: fork and rollback copy nothing, and a step that was taken before is one look-up.
+// This is a graph-structured stack (Tomita 1985) without cycles, for the machine has no left recursion.
+#pragma once
+
+#include "intern.hpp"
+#include "machine.hpp"
+
+namespace weft {
+
+struct Item {
+    u32 term, q, ret, node;
+    bool operator<(const Item& o) const {
+        return std::tie(term, q, ret, node) < std::tie(o.term, o.q, o.ret, o.node);
+    }
+    bool operator==(const Item& o) const { return term == o.term && q == o.q && ret == o.ret && node == o.node; }
+};
+constexpr u32 END = NONE - 1;  // as a terminal: the text may end here. Sorts behind all terminals.
+
+struct Below {
+    u32 ret, node;
+    bool operator<(const Below& o) const { return std::tie(ret, node) < std::tie(o.ret, o.node); }
+    bool operator==(const Below& o) const { return ret == o.ret && node == o.node; }
+};
+
+class Frontiers {
+  public:
+    explicit Frontiers(const Machine& m) : m(m) { reset(); }
+    void reset();
+
+    static constexpr u32 EMPTY = 0;  // the frontier from which nothing can follow
+    u32 start() const { return first; }
+    u32 step(u32 frontier, u8 byte) {
+        u64 key = u64(frontier) << 8 | byte;
+        u32 to = steps.find(key);
+        if (to != NONE) return to;
+        to = step_slow(frontier, byte);
+        steps.put(key, to);
+        return to;
+    }
+    u32 special(u32 frontier, u32 index);  // after the special token that the machine counts as `index`
+    bool complete(u32 frontier) const {
+        std::size_t n = items.size(frontier);
+        return n && items.begin(frontier)[n - 1].term == END;
+    }
+    const Item* begin(u32 f) const { return items.begin(f); }
+    std::size_t size(u32 f) const { return items.size(f); }
+    u32 of(const std::vector<Item>& sorted) { return items.intern(sorted); }
+    u32 closure(std::vector<Below>& places);  // the frontier after these (state, stack) places
+    u32 unite(u32 a, u32 b);
+    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + steps.bytes() + closures.size() * 4; }
+    // Forgets everything that `live` does not need and renumbers `live` in place.
+    void compact(std::vector<u32*>& live);
+    const SpanPool<Below>& stacks() const { return nodes; }
+
+    const Machine& m;
+
+  private:
+    static constexpr u32 ACCEPT = NONE - 2;  // as a return state: the sentence may end
+    u32 step_slow(u32 frontier, u8 byte);
+    u32 close(const Below* p, std::size_t n);
+    u32 first = 0;
+    SpanPool<Item> items;
+    SpanPool<Below> nodes, places_;
+    std::vector<u32> closures;  // per places_ id: the frontier, or NONE
+    FlatMap steps;
+    std::vector<Item> out;
+    std::vector<Below> work, pairs, returns;
+    std::vector<std::pair<u32, Below>> calls;
+};
+
+}  // namespace weft

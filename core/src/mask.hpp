@@ -1,0 +1,33 @@
+// Store x frontier -> bits: the tokens that may follow a frontier.
+//
+// At a node of the trie with a large subtree, an item that can read many bytes takes its entry from the store: the inner tokens are
+// ORed in, the rests of the exits are walked with the frontier that follows the lexeme. An item that can read few bytes (a literal)
+// goes down byte by byte. Below a node with a small subtree the whole frontier walks. Both ways see the same trie, so tokens may
+// cross any number of lexemes.
+#pragma once
+
+#include "frontier.hpp"
+#include "store.hpp"
+
+namespace weft {
+
+class Masker {
+  public:
+    Masker(Frontiers& f, Store& store) : f(f), store(store), trie(store.trie) {}
+    // ORs the tokens that may follow `frontier` into mask[words].
+    void add(u32 frontier, u32* mask) { visit(0, frontier, mask); }
+    u64 nodes = 0;  // trie nodes walked so far: the unit of work
+
+  private:
+    static constexpr u32 FEW = 6;  // bytes an item may read to be walked rather than looked up
+    void visit(u32 node, u32 frontier, u32* mask);
+    void descend(u32 node, u32 frontier, u32* mask);
+    void rests(const Entry& e, u32 frontier, u32* mask);
+
+    Frontiers& f;
+    Store& store;
+    const Trie& trie;
+    std::vector<std::pair<u32, u32>> stack;  // (end of subtree, frontier) of the walk
+};
+
+}  // namespace weft

@@ -1,0 +1,88 @@
+// The store of token masks: for a state of a terminal and a node of the vocabulary's trie, the tokens below the node, split into
+//
+//   inner  those that stay inside the lexeme
+//   exits  those that complete it: token = u v, where u ends the lexeme, gathered by the rest v in a small trie
+//
+// An entry depends on the language of the state and on the vocabulary, on no grammar. So the store belongs to the vocabulary, is
+// shared by all its constraints, and the inside of a JSON string is computed once. It is bounded: least recently used entries go.
+//
+// Two shortcuts make cold entries cheap, both exact:
+//   * a state that reads most bytes as another state does (`"` + any key but "name") is that state's entry, mended only at the nodes
+//     where the two runs differ;
+//   * a counted state (37 characters left of 1,000) is cut out of one entry of the unit without a limit, sorted by length.
+#pragma once
+
+#include <list>
+#include <map>
+
+#include "cfg.hpp"
+#include "trie.hpp"
+
+namespace weft {
+
+struct TokenSet {  // a bit mask where large, a list where small
+    std::vector<u32> bits, list;
+    void or_into(u32* mask, u32 words) const {
+        if (!bits.empty())
+            for (u32 i = 0; i < words; ++i) mask[i] |= bits[i];
+        for (u32 t : list) mask[t >> 5] |= 1u << (t & 31);
+    }
+    std::size_t bytes() const { return (bits.size() + list.size()) * 4; }
+};
+
+struct Entry {
+    TokenSet inner;
+    std::vector<u32> exits;  // trie nodes at which the lexeme may end; ascending
+    std::vector<u32> wide;   // those with large subtrees: the walk goes on in the vocabulary's trie
+    // the others, merged by what follows: preorder as in Trie
+    std::vector<u8> rest_byte;
+    std::vector<u32> rest_end, rest_at, rest_tokens;  // tokens of rest node i: rest_tokens[rest_at[i] .. rest_at[i + 1])
+    std::size_t bytes() const {
+        return 200 + inner.bytes() + exits.size() * 4 + wide.size() * 4 + rest_byte.size() * 9 + rest_tokens.size() * 4;
+    }
+};
+
+class Store {
+  public:
+    Store(const Trie& trie, u64 limit_bytes) : trie(trie), terminals(limit_bytes / 4), limit(limit_bytes) {}
+
+    // The entry for state q of t at `node`; computed if it is not there. Thread-safe.
+    std::shared_ptr<const Entry> entry(const Terminal& t, u32 q, u32 node);
+
+    u64 size_bytes();
+    const Trie& trie;
+    TerminalCache terminals;
+    static constexpr u32 WIDE = 256;  // nodes; subtrees up to this size are walked, larger ones have entries
+
+  private:
+    struct Key {
+        Hash128 state;
+        u32 node;
+        bool operator==(const Key& o) const { return state == o.state && node == o.node; }
+    };
+    struct KeyHash {
+        std::size_t operator()(const Key& k) const { return std::size_t(k.state.a ^ mix64(k.node)); }
+    };
+    struct Unlimited;  // the entry of a counted unit without its limits
+    struct Slot {
+        Key key;
+        std::shared_ptr<const void> value;
+        std::size_t bytes;
+    };
+    Key key_of(const Terminal& t, u32 q, u32 node, bool unlimited) const;
+    std::shared_ptr<const void> find(const Key& k);
+    void put(const Key& k, std::shared_ptr<const void> value, std::size_t bytes);
+    Entry build(const Terminal& t, u32 q, u32 node);
+    bool build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e);
+    bool build_counted(const Terminal& t, u32 q, u32 node, Entry& e);
+    std::shared_ptr<const Unlimited> unlimited(const Terminal& t, u32 part, u32 unit_state, u32 node);
+    void finish(Entry& e, std::vector<u32>& tokens);
+    void gather_rests(Entry& e);
+
+    std::mutex lock;
+    std::list<Slot> recent;  // most recently used first
+    std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> map;
+    u64 limit, used = 0;
+};
+
+}  // namespace weft

@@ -12,9 +12,9 @@ model under the mask, or is the only one that can stand in its slot.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -238,7 +238,7 @@ class _Run:
         with self.clock.time("constraint"):
             committed, refused = self._admit(proposals)
             if not committed:
-                committed, more = self._insist(logits, prediction)
+                committed, more = self._insist(logits, map(int, wanted(prediction)))
                 refused += more
         self.ids = [committed.get(p, x) for p, x in enumerate(self.ids)]
         self.steps.append(Step(committed, {}, refused, window))
@@ -251,7 +251,7 @@ class _Run:
         """The model's opinion on the open slots in `window` under the mask, and the token for each position."""
         length = len(self.ids)
         token = np.zeros(length, np.int64)
-        confidence, entropy, margin, legal_mass = np.zeros((4, length))
+        confidence = np.zeros(length)
         positions: list[int] = []
         masks: list[Mask] = []
         with self.clock.time("constraint"):
@@ -266,25 +266,36 @@ class _Run:
                 if mask.any():
                     positions.append(position)
                     masks.append(mask)
+        chunks: list[tuple[list[int], torch.Tensor]] = []
         with self.clock.time("sampling"):
             for first in range(0, len(positions), _ROWS_AT_ONCE):
                 at = positions[first : first + _ROWS_AT_ONCE]
-                rows = _finite(logits[at])  # (slots, vocab)
-                total = torch.logsumexp(rows, dim=-1)
-                rows = apply_mask(rows, np.stack(masks[first : first + _ROWS_AT_ONCE]))
-                logp = torch.log_softmax(rows, dim=-1)
-                p = logp.exp()
+                rows = apply_mask(_finite(logits[at]), np.stack(masks[first : first + _ROWS_AT_ONCE]))  # (slots, vocab)
                 chosen = gumbel(rows, self.temperature, self._noise(rows.device)).argmax(dim=-1)
-                top = p.topk(min(2, p.shape[-1]), dim=-1).values
+                score = rows.gather(-1, chosen[:, None])[:, 0]
                 token[at] = chosen.cpu().numpy()
-                confidence[at] = p.gather(-1, chosen[:, None])[:, 0].cpu().numpy()
-                entropy[at] = -(p * logp.clamp(min=-1e30)).sum(dim=-1).cpu().numpy()
-                margin[at] = (top[:, 0] - top[:, -1]).cpu().numpy() if top.shape[-1] == 2 else 1.0
-                legal_mass[at] = (torch.logsumexp(rows, dim=-1) - total).exp().cpu().numpy()
+                confidence[at] = (score - rows.logsumexp(dim=-1)).exp().cpu().numpy()
+                chunks.append((at, rows))
+
+        def by_slot(measure: Callable[[Sequence[int], torch.Tensor], torch.Tensor]) -> Floats:
+            out = np.zeros(length)
+            for at, rows in chunks:
+                out[at] = measure(at, rows).cpu().numpy()
+            return out
+
         is_open = np.zeros(length, bool)
         is_open[positions] = True
-        out = Prediction(is_open, confidence, entropy, margin, legal_mass, step, open_at_entry, self.rng)
-        return out, token
+        prediction = Prediction(
+            is_open,
+            confidence,
+            entropy=lambda: by_slot(lambda _, rows: _entropy(rows)),
+            margin=lambda: by_slot(lambda _, rows: _margin(rows)),
+            legal_mass=lambda: by_slot(lambda at, rows: (rows.logsumexp(-1) - _finite(logits[at]).logsumexp(-1)).exp()),
+            step=step,
+            open_at_entry=open_at_entry,
+            rng=self.rng,
+        )
+        return prediction, token
 
     def _admit(self, proposals: Sequence[tuple[int, int]]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Commits the proposals one given the other, leaving out those that do not fit."""
@@ -300,10 +311,10 @@ class _Run:
             left = left[len(admitted) + 1 :]
         return committed, refused
 
-    def _insist(self, logits: torch.Tensor, prediction: Prediction) -> tuple[dict[int, int], list[tuple[int, int]]]:
-        """One token that the constraint admits, by the model's order of slots, then of tokens."""
+    def _insist(self, logits: torch.Tensor, positions: Iterable[int]) -> tuple[dict[int, int], list[tuple[int, int]]]:
+        """One token that the constraint admits in the first of these slots that has one, best tokens first."""
         refused: list[tuple[int, int]] = []
-        for position in map(int, wanted(prediction)):
+        for position in positions:
             row = apply_mask(_finite(logits[[position]]), self.solver.mask(position)[None])[0]
             best = row.topk(min(_TRIES_PER_SLOT, len(row)))
             for score, token_id in zip(best.values.tolist(), best.indices.tolist(), strict=True):
@@ -338,8 +349,7 @@ class _Run:
         new: dict[int, int] = {}
         prediction, _ = self._predict(logits, range(len(self.ids)), 0, 0)
         for position in map(int, wanted(prediction)):
-            alone = np.arange(len(self.ids)) == position
-            committed, _ = self._insist(logits, replace(prediction, is_open=alone))
+            committed, _ = self._insist(logits, [position])
             new |= committed
         if len(new) < self.is_open.sum():
             raise self._unsettled()
@@ -391,6 +401,16 @@ class _Run:
 def _finite(logits: torch.Tensor) -> torch.Tensor:
     """A float32 copy with missing and infinite scores made very low and high ones, so that no row is empty."""
     return torch.nan_to_num(logits.float(), nan=-1e30, posinf=1e30, neginf=-1e30)
+
+
+def _entropy(rows: torch.Tensor) -> torch.Tensor:
+    logp = torch.log_softmax(rows, dim=-1)
+    return -(logp.exp() * logp.clamp(min=-1e30)).sum(dim=-1)
+
+
+def _margin(rows: torch.Tensor) -> torch.Tensor:
+    best = torch.softmax(rows, dim=-1).topk(min(2, rows.shape[-1]), dim=-1).values
+    return best[:, 0] - best[:, 1:].sum(dim=-1)
 
 
 def _rigid(length: int | None, canvas: Canvas | None) -> Canvas:

@@ -12,17 +12,18 @@ the legal tokens before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weft.errors import WeftError
+
 Floats = NDArray[np.floating[Any]]
 Bools = NDArray[np.bool_]
+Later = Floats | Callable[[], Floats] | None
 
 
-@dataclass(frozen=True)
 class Prediction:
     """One forward pass over a canvas, slot by slot.
 
@@ -35,16 +36,45 @@ class Prediction:
         step: forward passes spent on this block before this one.
         open_at_entry: slots that were open when this block was entered.
         rng: for policies that draw.
+    `entropy`, `margin` and `legal_mass` may be functions; they are called once, if a policy asks. Each costs a pass over
+    all slots and tokens.
     """
 
-    is_open: Bools
-    confidence: Floats
-    entropy: Floats = field(default_factory=lambda: np.zeros(0))
-    margin: Floats = field(default_factory=lambda: np.zeros(0))
-    legal_mass: Floats = field(default_factory=lambda: np.zeros(0))
-    step: int = 0
-    open_at_entry: int = 0
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    def __init__(
+        self,
+        is_open: Bools,
+        confidence: Floats,
+        *,
+        entropy: Later = None,
+        margin: Later = None,
+        legal_mass: Later = None,
+        step: int = 0,
+        open_at_entry: int = 0,
+        rng: np.random.Generator | None = None,
+    ):
+        self.is_open, self.confidence, self.step, self.open_at_entry = is_open, confidence, step, open_at_entry
+        self.rng = rng or np.random.default_rng(0)
+        self._later = {"entropy": entropy, "margin": margin, "legal_mass": legal_mass}
+
+    @property
+    def entropy(self) -> Floats:
+        return self._get("entropy")
+
+    @property
+    def margin(self) -> Floats:
+        return self._get("margin")
+
+    @property
+    def legal_mass(self) -> Floats:
+        return self._get("legal_mass")
+
+    def _get(self, name: str) -> Floats:
+        value = self._later[name]
+        if value is None:
+            raise WeftError(f"this prediction has no {name}")
+        if callable(value):
+            value = self._later[name] = value()
+        return value
 
 
 Score = Callable[[Prediction], Floats]

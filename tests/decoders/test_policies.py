@@ -100,3 +100,19 @@ def test_mistakes_are_refused() -> None:
     for make in (lambda: TopK(0), lambda: TopK(steps=0), lambda: Dream(0), lambda: FixedBlocks(0)):
         with pytest.raises(WeftError):
             make()
+
+
+def test_what_costs_a_pass_is_computed_once_and_only_if_asked() -> None:
+    asked = []
+
+    def entropy():
+        asked.append("entropy")
+        return np.array([0.3, 0.1])
+
+    prediction = seen([0.5, 0.5], entropy=entropy)
+    Threshold(0.9).propose(prediction)
+    assert asked == []
+    assert list(EntropyBudget(0).propose(prediction)) == list(EntropyBudget(0).propose(prediction)) == [1]
+    assert asked == ["entropy"]
+    with pytest.raises(WeftError, match="no margin"):
+        TopK(score=by_margin).propose(prediction)

@@ -36,8 +36,8 @@ class Prediction:
         step: forward passes spent on this block before this one.
         open_at_entry: slots that were open when this block was entered.
         rng: for policies that draw.
-    `entropy`, `margin` and `legal_mass` may be functions; they are called once, if a policy asks. Each costs a pass over
-    all slots and tokens.
+    `entropy`, `margin` and `legal_mass` may be functions; they are called once, if a policy asks. Each costs a pass
+    over all slots and tokens.
     """
 
     def __init__(

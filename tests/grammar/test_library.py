@@ -378,6 +378,15 @@ def test_other_languages_refuse(name: str, text: str) -> None:
     assert not accepts(name, text)
 
 
+@pytest.mark.parametrize("name", ["cpp", *OTHERS])
+def test_a_printed_language_is_the_same(name: str) -> None:
+    reader = Recognizer(weft.from_lark(weft.to_lark(weft.load(name))))
+    statements, broken_statements = map(in_function, STATEMENTS), map(in_function, BROKEN_STATEMENTS)
+    yes, no = OTHERS.get(name, ([*CPP, *statements], [*BROKEN, *broken_statements]))
+    assert [text for text in yes if not reads(reader, text)] == []
+    assert [text for text in no if reads(reader, text)] == []
+
+
 def test_no_such_language() -> None:
     with pytest.raises(weft.GrammarError, match="'cp'"):
         weft.load("cp")

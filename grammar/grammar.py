@@ -24,10 +24,7 @@ class Literal(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """A regular expression, anchored at both ends, over code points written as UTF-8.
-
-    `flags`: any of "i", "s", "m", "x", and "u": \\d, \\w and \\s are Unicode's classes and not only ASCII's.
-    """
+    """A regular expression, anchored at both ends, over code points written as UTF-8. `flags`: any of "i", "s", "m", "x"."""
 
     regex: str
     flags: str = ""

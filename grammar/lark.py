@@ -48,20 +48,24 @@ from weft.grammar.grammar import (
     walk,
 )
 from weft.grammar.regex import (
-    ANY,
     Chars,
     Lazy,
     RegexFault,
     Tree,
+    chars,
+    complement,
     escape,
     fold,
     has_lazy,
+    intersection,
     is_nullable,
+    portable,
     read_regex,
     single,
     width,
     without_empty,
     write_char,
+    write_count,
     write_regex,
 )
 from weft.grammar.source import MAX_SIZE, Source, did_you_mean, one_of
@@ -681,18 +685,17 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
             raise _Span(self.source, span.start, span.start + 1 + regex.index("\n")).error(
                 "regular expression does not end on its line", expected="'/'", hint="write \\/ for a slash, or add the flag x"
             )
-        flags = "".join(sorted(set(flags) - {"u"}))
-        if re.search(r"\\[dwsDWS]", regex):
-            flags += "u"
+        flags = "".join(sorted(set(flags) | {"u"}))
         try:
             read_regex(regex, flags, max_depth=self.limits.max_depth)
+            regex, flags = portable(re.sub(r"\\(?:(/)|(.))", lambda m: m[1] or m[0], regex, flags=re.DOTALL), flags)
         except RegexFault as fault:
             at = span.start + 1 + fault.at
             mistake = self.source.error(fault.what, at, expected=fault.expected, hint=fault.hint)
             if self.is_library:
                 return _Broken(mistake)
             raise mistake from None
-        return _Text(Pattern(re.sub(r"\\(?:(/)|(.))", lambda m: m[1] or m[0], regex, flags=re.DOTALL), flags), span)
+        return _Text(Pattern(regex, flags), span)
 
     def special(self, parts: list[Any]) -> Any:
         token = parts[0]
@@ -763,7 +766,8 @@ class _Builder:
         while self.pending:
             name, body = self.pending.pop()
             self.productions[name] = self._production(body)
-        self.productions = dict(sorted(self.productions.items(), key=lambda item: item[0] != start))
+        place = {name: i for i, name in enumerate(self.table)} | {start: -1}
+        self.productions = dict(sorted(self.productions.items(), key=lambda item: place.get(item[0], len(place))))
         if not self.lexer and ignored:
             self._blanks_between(start, ignored)
             ignored = []
@@ -1236,8 +1240,243 @@ def _flat(tree: Tree) -> list[Tree]:
 
 
 def to_lark(grammar: Grammar) -> str:
-    raise NotImplementedError
+    """A Lark file for the same texts; from_lark reads it back.
+
+    The start symbol is called `start`, other names change where Lark needs it. And and Not become `&` and `~` on terminals, which
+    llguidance reads and Lark does not.
+
+    Raises:
+        GrammarError: a part has no form in Lark: bytes that are no characters, or a special token without a name in `<...>`.
+    """
+    return _Writer(grammar, strict=True).text()
 
 
 def show(grammar: Grammar) -> str:
-    return repr(grammar)
+    """As to_lark, but what Lark cannot say is shown as it is in Python."""
+    return _Writer(grammar, strict=False).text()
+
+
+def unique_names(names: Iterable[str], shape: Callable[[str], str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """A name of the wanted shape for each name, no two the same."""
+    out: dict[str, str] = {}
+    used = set(taken)
+    for name in names:
+        base = shape(name)
+        new, i = base, 2
+        while new in used:
+            new, i = f"{base}_{i}", i + 1
+        used.add(new)
+        out[name] = new
+    return out
+
+
+def _rule_name(name: str) -> str:
+    if re.fullmatch(r"_?[a-z][_a-z0-9]*", name):
+        return name
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"r_{plain}".rstrip("_")
+
+
+def _terminal_name(name: str) -> str:
+    return name if re.fullmatch(r"_?[A-Z][_A-Z0-9]*", name) else _rule_name(name.lower()).upper()
+
+
+def check_references(grammar: Grammar) -> None:
+    """Raises GrammarError for a start symbol or a name that the grammar does not define."""
+    known = grammar.productions.keys() | grammar.terminals.keys()
+    if grammar.start not in grammar.productions:
+        raise GrammarError(f"start symbol '{grammar.start}' is never defined", expected=one_of(grammar.productions))
+    bodies = [*grammar.productions.items(), *((n, t.expression) for n, t in grammar.terminals.items())]
+    for name, body in bodies:
+        for node in walk(body):
+            if isinstance(node, Ref) and node.name not in known:
+                raise GrammarError(
+                    f"'{node.name}' is never defined",
+                    where=f"in '{name}'",
+                    expected=one_of(known),
+                    hint=did_you_mean(node.name, known),
+                )
+
+
+def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
+    """The same regular expression with every Spelled written out."""
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Spelled):
+            return node
+        tree = _tree(_without_names(node.item, grammar))
+        if tree is None:
+            raise GrammarError(
+                "Spelled over And or Not cannot be written out", hint="put And and Not around Spelled, not inside"
+            )
+        spellings = dict(node.spellings)
+
+        def combine(part: Tree, parts: list[Expression]) -> Expression:
+            match part:
+                case Chars(ranges):
+                    listed = [c for c in spellings if any(low <= c <= high for low, high in ranges)]
+                    rest = intersection(part, complement(chars((c, c) for c in listed)))
+                    plain = [Pattern(write_regex(rest))] if rest.ranges else []
+                    return choice([*plain, *(spellings[c] for c in listed)])
+                case Seq():
+                    return Seq(tuple(parts))
+                case Alt():
+                    return Alt(tuple(parts))
+                case Repeat(_, low, high) | Lazy(_, low, high):
+                    return Repeat(parts[0], low, high)
+            raise AssertionError(part)
+
+        return fold(tree, combine)
+
+    return rewrite(expression, change)
+
+
+def _without_names(expression: Expression, grammar: Grammar) -> Expression:
+    """A regular expression with the terminals in it written out."""
+
+    def change(node: Expression) -> Expression:
+        return grammar.terminals[node.name].expression if isinstance(node, Ref) else node
+
+    for _ in range(len(grammar.terminals) + 1):
+        if not any(isinstance(node, Ref) for node in walk(expression)):
+            return expression
+        expression = rewrite(expression, change)
+    raise GrammarError("terminals are made of each other in a circle")
+
+
+_RAW_REGEX = re.compile(r"(?:\\[nrtf]|\\[^\w\s]|\[\^?|(?<![*+?}])\?|[^\\^$?\x00-\x1f\x7f-\x9f])*")
+
+
+def lark_regex(pattern: Pattern) -> str:
+    """`/regex/flags`, which Lark and from_lark read alike."""
+    regex, flags = pattern
+    flags = flags.replace("m", "").replace("u", "")
+    if "x" in flags or not regex.isascii() or not _RAW_REGEX.fullmatch(regex.replace("(?:", "(")):
+        try:
+            regex, flags = write_regex(read_regex(*pattern), unicode_classes=True), ""
+        except RegexFault as fault:
+            raise GrammarError(fault.what, where=f"in /{regex}/", expected=fault.expected, hint=fault.hint) from None
+    return "/" + re.sub(r"\\.|/", lambda m: "\\/" if m[0] == "/" else m[0], regex, flags=re.DOTALL) + f"/{flags}"
+
+
+def lark_string(text: str) -> str:
+    """The text in quotes, as Lark and from_lark read it."""
+    return '"' + "".join({'"': '\\"', "\\": "\\\\"}.get(c) or write_char(c) for c in text) + '"'
+
+
+class _Writer:
+    def __init__(self, grammar: Grammar, *, strict: bool) -> None:
+        self.grammar, self.strict = grammar, strict
+        if strict:
+            check_references(grammar)
+        rest = [n for n in grammar.productions if n != grammar.start]
+        self.names = {grammar.start: "start"} | unique_names(rest, _rule_name, ["start"])
+        self.names |= unique_names(grammar.terminals, _terminal_name)
+        self.hoisted: dict[Expression, str] = {}
+
+    def text(self) -> str:
+        grammar = self.grammar
+        rules = [self._definition(self.names[n], body, in_terminal=False) for n, body in grammar.productions.items()]
+        terminals = []
+        for name, (expression, priority) in grammar.terminals.items():
+            shown = self.names[name] + (f".{priority}" if priority else "")
+            terminals.append(self._definition(shown, self._regular(expression), in_terminal=True))
+        done = 0
+        while done < len(self.hoisted):
+            expression, name = list(self.hoisted.items())[done]
+            terminals.append(self._definition(name, self._regular(expression), in_terminal=True))
+            done += 1
+        ignored = [f"%ignore {self.names[name]}\n" for name in grammar.ignore]
+        first = [] if grammar.lexer else [SCANNERLESS + "\n"]
+        nothing = self.names.get("\0nothing")
+        rules += [f'{nothing}: "x" {nothing}\n'] if nothing else []
+        return "".join([*first, *rules, *terminals, *ignored])
+
+    def _definition(self, name: str, body: Expression, *, in_terminal: bool) -> str:
+        branches = body.items if isinstance(body, Alt) and body.items else (body,)
+        texts = [self._at(branch, 1, in_terminal) for branch in branches]
+        line = f"{name}: " + " | ".join(texts)
+        return line.rstrip(" ") + "\n" if len(line) <= 100 else f"{name}: " + "\n    | ".join(texts) + "\n"
+
+    def _regular(self, expression: Expression) -> Expression:
+        return without_spelled(expression, self.grammar) if self.strict else expression
+
+    def _hoist(self, expression: Expression) -> str:
+        if expression not in self.hoisted:
+            i = len(self.hoisted) + 1
+            while f"T_{i}" in self.names.values():
+                i += 1
+            self.hoisted[expression] = f"T_{i}"
+            self.names[f"\0{i}"] = f"T_{i}"
+        return self.hoisted[expression]
+
+    def _at(self, expression: Expression, level: int, in_terminal: bool) -> str:
+        text, own = self._write(expression, in_terminal)
+        return text if own >= level and (text or level <= 1) else f"({text})"
+
+    def _refuse(self, expression: Expression, what: str, hint: str) -> tuple[str, int]:
+        if self.strict:
+            raise GrammarError(what, where=f"in {str(expression)[:80]}", expected="what Lark can say", hint=hint)
+        return f"<{expression!r}>", 3
+
+    def _write(self, expression: Expression, in_terminal: bool) -> tuple[str, int]:
+        """The text, and how tightly it binds: 0 alternatives, 1 a series, 2 with an operator, 3 one item."""
+        match expression:
+            case Literal(b"") | Seq(()):
+                return "", 1
+            case Literal(raw):
+                try:
+                    return lark_string(raw.decode()), 3
+                except UnicodeDecodeError:
+                    return self._refuse(
+                        expression, "bytes that are no characters have no form in Lark", "cut the text between characters"
+                    )
+            case Pattern(regex, flags):
+                if not regex:
+                    return "", 1
+                if not self.grammar.lexer and not in_terminal:
+                    tree = read_regex(regex, flags)
+                    if is_nullable(tree):  # Lark takes no regex that may be empty
+                        rest = without_empty(tree)
+                        return ("", 1) if rest == Alt(()) else (lark_regex(Pattern(write_regex(rest))) + "?", 2)
+                return lark_regex(expression), 3
+            case Ref(name):
+                return self.names.get(name, name), 3
+            case Special(token):
+                if isinstance(token, int):
+                    return f"<[{token}]>", 3
+                if re.fullmatch(r"<[^<>\n\[][^<>\n]*>", token):
+                    return token, 3
+                return self._refuse(
+                    expression, f"special token {token!r} has no form in Lark", "name it by its id: Special(123)"
+                )
+            case Seq(items):
+                return " ".join(t for t in (self._at(i, 2, in_terminal) for i in items) if t != "()"), 1
+            case Alt(()):
+                if in_terminal:
+                    return "/a/ & /b/", 0
+                if "\0nothing" not in self.names:
+                    self.names |= {"\0nothing": next(iter(unique_names(["nothing"], str, self.names.values()).values()))}
+                return self.names["\0nothing"], 3
+            case Alt(items):
+                return " | ".join(self._at(i, 1, in_terminal) for i in items), 0
+            case Repeat(item, low, high):
+                if high == 0:
+                    return "", 1
+                inner = self._at(item, 3, in_terminal)
+                if (low, high) in ((0, None), (1, None), (0, 1)):
+                    return inner + write_count(low, high), 2
+                if high is None:
+                    return f"{inner}~{low} {inner}*", 1
+                return (f"{inner}~{low}" if low == high else f"{inner}~{low}..{high}"), 2
+            case And(items) if in_terminal or not self.strict:
+                return " & ".join(self._at(i, 2, in_terminal) for i in items), 0
+            case Not(item) if in_terminal or not self.strict:
+                return "~" + self._at(item, 3, in_terminal), 2
+            case Spelled() if not self.strict:
+                return self._refuse(expression, "", "")
+            case Spelled() if not self.grammar.lexer:
+                return self._write(self._regular(expression), in_terminal)
+            case And() | Not() | Spelled():
+                return self._hoist(expression), 3
+        raise AssertionError(expression)

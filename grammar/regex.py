@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, TypeVar, Union
 
-from weft.errors import GrammarError
 from weft.grammar.grammar import Alt, Grammar, Pattern, Repeat, Seq
 from weft.grammar.source import Source, one_of
 
@@ -70,7 +69,18 @@ def from_regex(pattern: str, flags: str = "", *, name: str = "<regex>", max_size
         read_regex(source.text, flags)
     except RegexFault as fault:
         raise source.error(fault.what, fault.at, expected=fault.expected, hint=fault.hint) from None
-    return Grammar("start", {"start": Pattern(source.text, flags)})
+    return Grammar("start", {"start": portable(source.text, flags)})
+
+
+def portable(regex: str, flags: str) -> Pattern:
+    """The pattern as the core takes it: \\p{...} and, under the flag "u", \\d, \\w and \\s written out as ranges.
+
+    Raises:
+        RegexFault: the pattern cannot be read.
+    """
+    if not re.search(r"\\[pP]", regex) and not ("u" in flags and re.search(r"\\[dwsDWS]", regex)):
+        return Pattern(regex, flags.replace("u", ""))
+    return Pattern(write_regex(read_regex(regex, flags)))
 
 
 # Sets of code points
@@ -107,6 +117,10 @@ def complement(a: Chars) -> Chars:
     return chars(out)
 
 
+def intersection(a: Chars, b: Chars) -> Chars:
+    return complement(chars([*complement(a).ranges, *complement(b).ranges]))
+
+
 def single(char: str) -> Chars:
     return chars([(ord(char), ord(char))])
 
@@ -137,12 +151,9 @@ def fold_case(a: Chars) -> Chars:
 
 @cache
 def _unicode_class(letter: str) -> Chars:
-    tests: dict[str, Callable[[str], bool]] = {
-        "d": lambda c: unicodedata.category(c) == "Nd",
-        "w": lambda c: c.isalnum() or c == "_",
-        "s": str.isspace,
-    }
-    return _where(tests[letter])
+    """What Python's \\d, \\w or \\s match."""
+    everything = "".join(map(chr, range(0xD800))) + "-" * 0x800 + "".join(map(chr, range(0xE000, LAST + 1)))
+    return chars((m.start(), m.end() - 1) for m in re.finditer(f"\\{letter}+", everything))
 
 
 @cache
@@ -558,14 +569,18 @@ def _any_of(branches: list[Tree]) -> Tree:
 # Writing
 
 
-def write_regex(tree: Tree) -> str:
-    """A pattern without flags for this tree. Python, Lark files and the core read it alike."""
+def write_regex(tree: Tree, *, unicode_classes: bool = False) -> str:
+    """A pattern without flags for this tree. Python, Lark files and the core read it alike.
+
+    Args:
+        unicode_classes: write \\w for what Python's \\w matches, for readers to whom it means the same.
+    """
 
     def combine(node: Tree, parts: list[tuple[str, int]]) -> tuple[str, int]:
         # (text, how tightly it binds: 0 alternation, 1 sequence, 2 repeat, 3 atom)
         match node:
             case Chars(ranges):
-                return write_chars(ranges), 3
+                return write_chars(ranges, unicode_classes=unicode_classes), 3
             case Seq():
                 return "".join(text if level >= 1 else f"(?:{text})" for text, level in parts), 1 if parts else 1
             case Alt():
@@ -588,7 +603,7 @@ def write_count(low: int, high: int | None) -> str:
     return f"{{{low}}}" if low == high else f"{{{low},{'' if high is None else high}}}"
 
 
-def write_chars(ranges: Ranges) -> str:
+def write_chars(ranges: Ranges, *, unicode_classes: bool = False) -> str:
     """A character, `.`, or a class in brackets."""
     if ranges == ANY.ranges:
         return "(?s:.)"
@@ -599,9 +614,18 @@ def write_chars(ranges: Ranges) -> str:
     if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
         return escape(chr(ranges[0][0]))
     others = complement(Chars(ranges)).ranges
-    if ranges[-1][1] == LAST and len(others) <= len(ranges):
-        return "[^" + _class_body(others) + "]"
-    return "[" + _class_body(ranges) + "]"
+    negated = ranges[-1][1] == LAST and len(others) <= len(ranges)
+    listed = others if negated else ranges
+    names = ""
+    if unicode_classes and len(listed) > 3:  # the smallest, \s, has ten ranges
+        for letter in "wds":
+            found = _unicode_class(letter)
+            rest = intersection(Chars(listed), complement(found)).ranges
+            if intersection(Chars(listed), found) == found:
+                names, listed = names + "\\" + letter, rest
+    if names and not listed and len(names) == 2:
+        return names.upper() if negated else names
+    return ("[^" if negated else "[") + names + _class_body(listed) + "]"
 
 
 def _class_body(ranges: Ranges) -> str:
@@ -627,18 +651,3 @@ def write_char(char: str) -> str:
 def escape(text: str) -> str:
     """A pattern that matches exactly this text."""
     return "".join("\\" + c if c in "\\.^$*+?()[]{}|/" else write_char(c) for c in text)
-
-
-def core_pattern(pattern: Pattern) -> tuple[str, str]:
-    """The regex and flags that the core is to compile: \\p{...} and, under the flag "u", \\d, \\w and \\s written out as ranges."""
-    regex, flags = pattern
-    if not re.search(r"\\[pP]", regex) and not ("u" in flags and re.search(r"\\[dwsDWS]", regex)):
-        return regex, flags.replace("u", "")
-    try:
-        return write_regex(read_regex(regex, flags)), ""
-    except RegexFault as fault:
-        source = Source(regex, "<regex>")
-        raise source.error(fault.what, fault.at, expected=fault.expected, hint=fault.hint) from None
-
-
-__all__ = ["GrammarError", "Pattern", "from_regex", "read_regex", "write_regex"]

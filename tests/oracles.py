@@ -61,8 +61,8 @@ def regular_spans(expression: Expression, text: bytes, grammar: Grammar) -> Span
         case Literal(literal):
             return frozenset((i, j) for i, j in everything if text[i:j] == literal)
         case Pattern(regex, flags):
-            ascii_classes = 0 if "u" in flags else re.ASCII
-            kind = sum(getattr(re, f.upper()) for f in set(flags) - {"u"})
+            ascii_classes = re.ASCII
+            kind = sum(getattr(re, f.upper()) for f in flags)
             if "i" in flags or "(?i" in regex:
                 ascii_classes = 0  # with re.ASCII, Python folds the case of ASCII only
             found = re.compile(regex.replace("(?<", "(?P<"), kind | ascii_classes)

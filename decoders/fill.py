@@ -23,7 +23,7 @@ from weft.decoders.models import CausalModel
 from weft.decoders.result import Result, Stop, Timings
 from weft.decoders.sampling import Sampling, allowed_ids, seeded
 from weft.decoders.solving import CanvasConstraint, CanvasSolver, Tokens, require_open
-from weft.errors import BudgetExceeded, DeadEnd, WeftError
+from weft.errors import BudgetExceeded, WeftError
 from weft.infill.canvas import Canvas, Hole
 
 _PREFIX, _SUFFIX = "prefix", "suffix"
@@ -91,8 +91,9 @@ def fill(
     Returns:
         A Result with the whole text, and in `holes` the text of each hole.
     Raises:
-        DeadEnd: no filling is a sentence, or none is within `max_tokens`.
-        BudgetExceeded: the constraint could not settle how to go on within its limits.
+        DeadEnd: no filling is a sentence.
+        BudgetExceeded: none is within `max_tokens` or the model's context, or the constraint could not settle in its
+            limits how to go on.
     """
     began = time.perf_counter()
     sampling = Sampling(temperature, top_k, top_p)
@@ -218,18 +219,23 @@ class _Writer:
         budget: int | None,
         number: int,
     ) -> bytes:
+        context = self.context(before, behind)
+        if self.lm.context_size is not None:
+            room = self.lm.context_size - len(context)
+            budget = room if budget is None else min(budget, room)
         if budget is not None:
             start = time.perf_counter()
             needed = self.solver.min_slots_to_close(position)
             self.constraint_s += time.perf_counter() - start
             if needed > budget:
-                raise DeadEnd(
+                raise BudgetExceeded(
                     f"hole {number} cannot be filled with {budget} tokens",
-                    text=before,
-                    expected=f"max_tokens of at least {needed}",
+                    where=f"a context of {len(context)} tokens, of at most {self.lm.context_size}",
+                    expected=f"room for {needed}, and max_tokens of as many",
+                    limit=max(budget, 0),
+                    spent=needed,
                 )
         closers = self.closers(behind)
-        context: list[int] | None = None
         written: list[int] = []
         while True:
             start = time.perf_counter()
@@ -247,8 +253,6 @@ class _Writer:
                 written.append(int(legal[0]))
                 self.forced += 1
                 continue
-            if context is None:
-                context = self.context(before, behind)
             row = self.scores(context + written)
             left = None if budget is None else budget - len(written) - 1
             token_id = self._append(row, position, legal, closers if may_close else closers[:0], left, before, written)
@@ -301,7 +305,7 @@ class _Writer:
                 raise self._unsettled(before + self.text(written))
 
     def write_rigid(self, positions: range, before: bytes, behind: Sequence[bytes | tuple[int, ...] | Hole]) -> bytes:
-        context: list[int] | None = None
+        context = self.context(before, behind)
         written: list[int] = []
         for position in positions:
             start = time.perf_counter()
@@ -313,8 +317,6 @@ class _Writer:
                 if len(legal) == 1:
                     token_id = int(legal[0])
                 else:
-                    if context is None:
-                        context = self.context(before, behind)
                     row = self.scores(context + written)
                     chosen = self._choose(row, legal, legal[:0])
                     assert chosen is not None

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weft.errors import BudgetExceeded, DeadEnd
+from weft.grammar.verdict import Status, Verdict
 from weft.infill.canvas import Canvas
 
 Mask = NDArray[np.uint32]
@@ -36,16 +37,9 @@ class Tokens(Protocol):
     def specials(self) -> Mapping[str, int]: ...
 
 
-class Answer(Protocol):
-    """A Verdict; `status` has the `name` OPEN, COMPLETE, DEAD or UNKNOWN."""
-
-    @property
-    def status(self) -> Any: ...
-
-
 class CanvasSolver(Protocol):
     @property
-    def verdict(self) -> Answer:
+    def verdict(self) -> Verdict:
         """OPEN: some filling makes a sentence. COMPLETE: nothing is open and it is one."""
 
     @property
@@ -110,12 +104,12 @@ def require_open(solver: CanvasSolver, canvas: Canvas, vocabulary: Tokens, hint:
         DeadEnd: none is.
         BudgetExceeded: that is not known.
     """
-    status = solver.verdict.status.name
+    status = solver.verdict.status
     shown = canvas.to_text(vocabulary)
     where = shown if len(shown) <= 200 else shown[:200] + "..."
-    if status == "DEAD":
+    if status is Status.DEAD:
         raise DeadEnd("no filling of the canvas is a sentence", where=where, hint=hint)
-    if status == "UNKNOWN":
+    if status is Status.UNKNOWN:
         raise BudgetExceeded(
             "it is not known whether a filling of the canvas is a sentence",
             where=where,

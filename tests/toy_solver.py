@@ -10,7 +10,6 @@ every elastic hole. `ToyConstraint(..., unknown={(position, id)})` plays a solve
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,17 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from weft.errors import DeadEnd
+from weft.grammar.verdict import Status, Verdict
 from weft.infill.canvas import Canvas, Hole
-
-
-class Status(enum.Enum):
-    COMPLETE = "COMPLETE"
-    OPEN = "OPEN"
-    DEAD = "DEAD"
-
-
-class Verdict(NamedTuple):
-    status: Status
 
 
 class ToyVocabulary:

@@ -115,7 +115,7 @@ def test_a_hole_is_closed_within_its_budget() -> None:
         result = fill(lm, Canvas(HOLE), ToyConstraint(sentences, lm.vocabulary), max_tokens=budget)
         assert result.text == expected
         assert len(result.ids) <= budget
-    with pytest.raises(DeadEnd, match="hole 0 cannot be filled with 0 tokens"):
+    with pytest.raises(BudgetExceeded, match="hole 0 cannot be filled with 0 tokens"):
         fill(lm, Canvas(HOLE), ToyConstraint(sentences, lm.vocabulary), max_tokens=0)
 
 
@@ -144,6 +144,14 @@ def test_a_prompt_is_read_and_not_part_of_the_sentence() -> None:
     lm = Scripted({"c x=": "b"})
     result = fill(lm, Canvas("x=", HOLE), ToyConstraint([b"x=a", b"x=b"], lm.vocabulary), prompt="c ")
     assert result.text == "x=b"
+
+
+def test_a_hole_is_closed_before_the_context_is_full() -> None:
+    lm = Scripted(fallback="(")
+    lm.context_size = 4  # the begin token and three more
+    sentences = [b"(" * n + b"a" + b")" * n for n in range(6)]
+    result = fill(lm, Canvas(HOLE), ToyConstraint(sentences, lm.vocabulary), max_tokens=None)
+    assert result.text == "(a)"
 
 
 QWEN = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|endoftext|>")

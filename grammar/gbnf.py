@@ -11,7 +11,8 @@ and `!<token>`, which depends on the vocabulary.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,9 +21,41 @@ import lark
 from lark.visitors import Transformer_NonRecursive
 
 from weft.errors import GrammarError
-from weft.grammar.grammar import Alt, Expression, Grammar, Literal, Pattern, Ref, Repeat, Seq, Special
-from weft.grammar.lark import Advice, choice, parse, sequence
-from weft.grammar.regex import chars, complement, write_chars
+from weft.grammar.automaton import code_point_automaton
+from weft.grammar.grammar import (
+    Alt,
+    And,
+    Expression,
+    Grammar,
+    Literal,
+    Not,
+    Pattern,
+    Ref,
+    Repeat,
+    Seq,
+    Special,
+    Terminal,
+    children,
+    rewrite,
+    walk,
+    with_children,
+)
+from weft.grammar.lark import Advice, check_references, choice, parse, sequence, unique_names, without_spelled
+from weft.grammar.lexing import without_lexer
+from weft.grammar.regex import (
+    ANY,
+    LAST,
+    Chars,
+    Lazy,
+    Ranges,
+    RegexFault,
+    chars,
+    complement,
+    read_regex,
+    single,
+    write_chars,
+    write_count,
+)
 from weft.grammar.source import MAX_SIZE, Source, did_you_mean, one_of
 
 
@@ -280,5 +313,243 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
         return Special(int(token[2:-2]))
 
 
-def to_gbnf(grammar: Grammar) -> str:
-    raise NotImplementedError
+# Grammar -> text
+
+
+def to_gbnf(grammar: Grammar, *, max_states: int = 2_000) -> str:
+    """A GBNF text for the same texts; from_gbnf reads it back.
+
+    The start symbol is called `root`, other names change where GBNF needs it. GBNF has no lexer, so a grammar with one is printed
+    only where no text could be cut otherwise. llama.cpp itself takes no left recursion; it is printed as it is.
+
+    Args:
+        max_states: And and Not are printed as the rules of their automaton, of at most this many states.
+    Raises:
+        GrammarError: a part has no form in GBNF, or the lexer of the grammar matters.
+    """
+    check_references(grammar)
+    if grammar.lexer:
+        grammar = without_lexer(grammar)
+    return _Writer(grammar, max_states).text()
+
+
+def _rule_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") or "rule"
+
+
+class _Writer:
+    def __init__(self, grammar: Grammar, max_states: int) -> None:
+        self.grammar, self.max_states = grammar, max_states
+        rest = [n for n in (*grammar.productions, *grammar.terminals) if n != grammar.start]
+        self.names = {grammar.start: "root"} | unique_names(rest, _rule_name, ["root"])
+        self.extra: list[str] = []
+        self.automata: dict[Expression, str] = {}
+
+    def text(self) -> str:
+        bodies = list(self.grammar.productions.items())
+        bodies.sort(key=lambda item: item[0] != self.grammar.start)
+        bodies += [(name, terminal.expression) for name, terminal in self._used_terminals().items()]
+        rules = [self._rule(self.names[name], body) for name, body in bodies]
+        return "".join(rules + self.extra)
+
+    def _used_terminals(self) -> dict[str, Terminal]:
+        terminals = self.grammar.terminals
+        used: set[str] = set()
+        pending = list(self.grammar.productions.values())
+        while pending:
+            body = pending.pop()
+            if isinstance(body, And | Not):
+                continue  # written out as an automaton, names and all
+            if isinstance(body, Ref) and body.name in terminals and body.name not in used:
+                used.add(body.name)
+                pending.append(terminals[body.name].expression)
+            pending.extend(children(body))
+        return {name: terminal for name, terminal in terminals.items() if name in used}
+
+    def _rule(self, name: str, body: Expression) -> str:
+        plain = self._plain(body)
+        branches = plain.items if isinstance(plain, Alt) and plain.items else (plain,)
+        texts = [self._at(branch, 1) for branch in branches]
+        line = f"{name} ::= " + " | ".join(texts)
+        return line + "\n" if len(line) <= 100 else f"{name} ::=\n    " + " |\n    ".join(texts) + "\n"
+
+    def _plain(self, body: Expression) -> Any:
+        """The expression over Chars, Ref, Special, Seq, Alt and Repeat."""
+        body = without_spelled(body, self.grammar)
+        if any(isinstance(node, And | Not) for node in walk(body)):
+            body = _outermost(body, lambda node: isinstance(node, And | Not), self._automaton)
+
+        def change(node: Expression) -> Any:
+            match node:
+                case Pattern(regex, flags):
+                    try:
+                        return read_regex(regex, flags)
+                    except RegexFault as fault:
+                        raise GrammarError(fault.what, where=f"in /{regex}/", expected=fault.expected, hint=fault.hint) from None
+                case Literal(raw):
+                    try:
+                        return sequence(single(char) for char in raw.decode())
+                    except UnicodeDecodeError:
+                        raise GrammarError(
+                            "bytes that are no characters have no form in GBNF",
+                            where=f"in {str(node)[:80]}",
+                            expected="text in UTF-8",
+                            hint="cut the text between characters",
+                        ) from None
+                case _:
+                    return node
+
+        return rewrite(body, change)
+
+    def _at(self, expression: Any, level: int) -> str:
+        text, own = self._write(expression)
+        return text if own >= level else f"({text})"
+
+    def _write(self, expression: Any) -> tuple[str, int]:
+        """The text, and how tightly it binds: 0 alternatives, 1 a series, 2 with an operator, 3 one item."""
+        match expression:
+            case Chars(ranges):
+                return gbnf_chars(ranges), 3
+            case Ref(name):
+                return self.names[name], 3
+            case Special(token):
+                if isinstance(token, int):
+                    return f"<[{token}]>", 3
+                if re.fullmatch(r"<[^<>\n\[][^<>\n]*>", token):
+                    return token, 3
+                raise GrammarError(
+                    f"special token {token!r} has no form in GBNF",
+                    expected="a name in <...>, or an id",
+                    hint="name it by its id: Special(123)",
+                )
+            case Seq(items):
+                return self._series(_flat(items)), 1
+            case Alt(()):
+                return self._nothing(), 3
+            case Alt(items):
+                return " | ".join(self._at(item, 1) for item in items), 0
+            case Repeat(item, low, high) | Lazy(item, low, high):
+                if high == 0 or item == Seq(()):
+                    return '""', 3
+                return self._at(item, 3) + write_count(low, high), 2
+        raise AssertionError(expression)
+
+    def _series(self, items: list[Any]) -> str:
+        out: list[str] = []
+        run = ""
+        for item in [*items, None]:
+            if isinstance(item, Chars) and len(item.ranges) == 1 and item.ranges[0][0] == item.ranges[0][1]:
+                run += chr(item.ranges[0][0])
+                continue
+            if run:
+                out.append(gbnf_string(run))
+                run = ""
+            if item is not None:
+                out.append(self._at(item, 2))
+        return " ".join(t for t in out if t != '""') or '""'
+
+    def _nothing(self) -> str:
+        if "\0nothing" not in self.names:
+            name = next(iter(unique_names(["nothing"], str, self.names.values()).values()))
+            self.names["\0nothing"] = name
+            self.extra.append(f'{name} ::= "x" {name}\n')
+        return self.names["\0nothing"]
+
+    def _automaton(self, expression: Expression) -> Expression:
+        """The states of the expression's automaton as right-linear rules; a reference to the first."""
+        if expression not in self.automata:
+            states = code_point_automaton(expression, self.grammar, self.max_states)
+            base = next(iter(unique_names(["regular"], str, self.names.values()).values()))
+            names = unique_names([f"{base}-{i}" for i in range(len(states))], str, self.names.values())
+            state_names = [*names.values()]
+            self.names |= {f"\0{n}": n for n in state_names} | {f"\0{base}": base}
+            for name, (accepts, edges) in zip(state_names, states, strict=True):
+                branches = ['""'] if accepts else []
+                branches += [f"{gbnf_chars(found.ranges)} {state_names[to]}" for to, found in edges]
+                self.extra.append(f"{name} ::= " + " | ".join(branches or [self._nothing()]) + "\n")
+            self.automata[expression] = f"\0{state_names[0]}" if states else self._nothing_key()
+        return Ref(self.automata[expression])
+
+    def _nothing_key(self) -> str:
+        self._nothing()
+        return "\0nothing"
+
+
+def _flat(items: tuple[Any, ...]) -> list[Any]:
+    out: list[Any] = []
+    stack = list(reversed(items))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Seq):
+            stack.extend(reversed(item.items))
+        else:
+            out.append(item)
+    return out
+
+
+def _outermost(
+    body: Expression, is_one: Callable[[Expression], bool], change: Callable[[Expression], Expression]
+) -> Expression:
+    """The expression with every outermost node of a kind replaced."""
+    found: dict[int, Expression] = {}
+    stack = [body]
+    while stack:
+        node = stack.pop()
+        if is_one(node):
+            found.setdefault(id(node), change(node))
+        else:
+            stack.extend(children(node))
+
+    done: list[Expression] = []
+    todo: list[tuple[Expression, bool]] = [(body, False)]
+    while todo:
+        node, is_open = todo.pop()
+        inner = children(node)
+        if id(node) in found:
+            done.append(found[id(node)])
+        elif not inner:
+            done.append(node)
+        elif not is_open:
+            todo.append((node, True))
+            todo.extend((child, False) for child in reversed(inner))
+        else:
+            new = tuple(done[-len(inner) :])
+            del done[-len(inner) :]
+            done.append(with_children(node, new))
+    return done[0]
+
+
+def gbnf_string(text: str) -> str:
+    """The text in quotes."""
+    return '"' + "".join({'"': '\\"', "\\": "\\\\"}.get(c) or _gbnf_char(c) for c in text) + '"'
+
+
+def _gbnf_char(char: str) -> str:
+    if char in "\n\r\t":
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]
+    if char == " " or char.isprintable() and not unicodedata.combining(char):
+        return char
+    code = ord(char)
+    return f"\\x{code:02X}" if code < 256 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"
+
+
+def gbnf_chars(ranges: Ranges) -> str:
+    """A character in quotes, `.`, or a class in brackets."""
+    if ranges == ANY.ranges:
+        return "."
+    if not ranges:
+        raise GrammarError("a class without characters has no form in GBNF", hint="take the alternative out")
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        return gbnf_string(chr(ranges[0][0]))
+
+    def one(code: int) -> str:
+        char = chr(code)
+        return f"\\x{code:02X}" if char in "-^" else "\\" + char if char in "\\[]" else _gbnf_char(char)
+
+    others = complement(Chars(ranges)).ranges
+    negated = ranges[-1][1] == LAST and len(others) <= len(ranges)
+    body = "".join(
+        one(low) if low == high else one(low) + ("-" if high > low + 1 else "") + one(high)
+        for low, high in (others if negated else ranges)
+    )
+    return f"[{'^' if negated else ''}{body}]"

@@ -153,13 +153,14 @@ def rewrite(expression: Expression, change: Callable[[Expression], Expression]) 
             stack.extend((child, False) for child in reversed(inner))
             continue
         if inner:
-            node = _with_children(node, tuple(done[-len(inner) :]))
+            node = with_children(node, tuple(done[-len(inner) :]))
             del done[-len(inner) :]
         done.append(change(node))
     return done[0]
 
 
-def _with_children(node: Expression, inner: tuple[Expression, ...]) -> Expression:
+def with_children(node: Expression, inner: tuple[Expression, ...]) -> Expression:
+    """The node with other expressions inside, as many as `children` has."""
     match node:
         case Seq():
             return Seq(inner)

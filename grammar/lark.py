@@ -1304,7 +1304,7 @@ def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
     def change(node: Expression) -> Expression:
         if not isinstance(node, Spelled):
             return node
-        tree = _tree(_without_names(node.item, grammar))
+        tree = _tree(without_names(node.item, grammar))
         if tree is None:
             raise GrammarError(
                 "Spelled over And or Not cannot be written out", hint="put And and Not around Spelled, not inside"
@@ -1331,7 +1331,7 @@ def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
     return rewrite(expression, change)
 
 
-def _without_names(expression: Expression, grammar: Grammar) -> Expression:
+def without_names(expression: Expression, grammar: Grammar) -> Expression:
     """A regular expression with the terminals in it written out."""
 
     def change(node: Expression) -> Expression:

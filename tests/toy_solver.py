@@ -6,13 +6,17 @@
 
 It answers as `weft.decoders.solving.CanvasSolver` says. A filling has an id for every token and slot, and the bytes of
 every elastic hole. `ToyConstraint(..., unknown={(position, id)})` plays a solver that cannot decide about these tokens.
+
+`engine("toy")` is ToyConstraint, and `engine("weft")` makes the same constraint with weft itself, so that a test can
+run on all of `ENGINES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from importlib.util import find_spec
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -224,3 +228,20 @@ class ToySolver:
 
     def hole_text(self, position: int) -> bytes:
         return self._states[-1][position].text
+
+
+ENGINES = ["toy", "weft"] if find_spec("weft.infill.solver") else ["toy"]
+
+
+def engine(name: str) -> Callable[[Iterable[bytes], ToyVocabulary], Any]:
+    """(sentences, vocabulary) -> constraint."""
+    return ToyConstraint if name == "toy" else _compiled
+
+
+def _compiled(sentences: Iterable[bytes], vocabulary: ToyVocabulary) -> Any:
+    from weft.grammar.constraint import compile
+    from weft.grammar.grammar import Alt, Grammar, Literal
+    from weft.grammar.vocabulary import Vocabulary
+
+    grammar = Grammar("start", {"start": Alt(tuple(map(Literal, sentences)))})
+    return compile(grammar, Vocabulary(vocabulary.tokens, vocabulary.eos, specials=vocabulary.specials))

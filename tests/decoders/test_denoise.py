@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from toy_solver import ToyConstraint, ToyVocabulary
+from toy_solver import ENGINES, ToyConstraint, ToyVocabulary, engine
 
 from weft.decoders.denoise import denoise
 from weft.decoders.picture import Kind
@@ -17,6 +17,11 @@ from weft.infill.canvas import HOLE, Canvas, Hole
 
 AB = ToyVocabulary([b"a", b"b", b"ab", None, None], eos=[3])
 A, B, TWO, EOS, MASK = range(5)
+
+
+@pytest.fixture(params=ENGINES)
+def constrain(request):
+    return engine(request.param)
 
 
 class Table:
@@ -45,16 +50,16 @@ def two_letters(p: float) -> list[float]:
     return log(p, 1 - p, 0, 0, 0)
 
 
-def test_tokens_committed_together_fit_together() -> None:
+def test_tokens_committed_together_fit_together(constrain) -> None:
     dlm = Table([two_letters(0.6), two_letters(0.6)])
-    result = denoise(dlm, "", ToyConstraint([b"ab", b"ba"], AB), length=2, policy=Threshold(0.5))
+    result = denoise(dlm, "", constrain([b"ab", b"ba"], AB), length=2, policy=Threshold(0.5))
     assert (result.text, result.ids) == ("ab", [A, B])
     assert (result.model_calls, result.commits, result.forced, result.refused) == (1, 1, 1, 1)
     alone = denoise(dlm, "", length=2, policy=Threshold(0.5))
     assert (alone.text, alone.model_calls, alone.commits, alone.refused) == ("aa", 1, 2, 0)
 
 
-def test_confidence_is_renormalised_over_the_legal_tokens() -> None:
+def test_confidence_is_renormalised_over_the_legal_tokens(constrain) -> None:
     vocabulary = ToyVocabulary([b"a", b"b", b"x", None, None], eos=[3])
     seen = []
 
@@ -64,30 +69,30 @@ def test_confidence_is_renormalised_over_the_legal_tokens() -> None:
             return [0]
 
     dlm = Table([log(0.30, 0.05, 0.65, 0, 0)], vocabulary)
-    denoise(dlm, "", ToyConstraint([b"a", b"b"], vocabulary), length=1, policy=Keep())
+    denoise(dlm, "", constrain([b"a", b"b"], vocabulary), length=1, policy=Keep())
     assert seen[0].confidence[0] == pytest.approx(0.857, abs=1e-3)
     assert seen[0].legal_mass[0] == pytest.approx(0.35)
     assert seen[0].margin[0] == pytest.approx(0.25 / 0.35)
     assert seen[0].entropy[0] == pytest.approx(-sum(p * math.log(p) for p in (0.30 / 0.35, 0.05 / 0.35)))
 
 
-def test_end_tokens_fill_what_is_left_over() -> None:
+def test_end_tokens_fill_what_is_left_over(constrain) -> None:
     rows = [log(0.9, 0.05, 0, 0.05, 0), log(0.05, 0.05, 0, 0.9, 0), log(0.9, 0.05, 0, 0.05, 0)]
-    result = denoise(Table(rows), "", ToyConstraint([b"a", b"aaa"], AB), length=3)
+    result = denoise(Table(rows), "", constrain([b"a", b"aaa"], AB), length=3)
     assert (result.text, result.ids, result.stop) == ("a", [A], Stop.END)
     assert result.model_calls == 1  # the first commit leaves the end token alone in two slots, or the other way round
     alone = denoise(Table(rows), "", length=3, block=1)
     assert (alone.text, alone.stop, alone.model_calls, alone.forced) == ("a", Stop.END, 2, 1)
 
 
-def test_a_full_canvas_without_an_end_token() -> None:
-    assert denoise(Table([two_letters(0.9)] * 2), "", ToyConstraint([b"aa"], AB), length=2).stop is Stop.COMPLETE
+def test_a_full_canvas_without_an_end_token(constrain) -> None:
+    assert denoise(Table([two_letters(0.9)] * 2), "", constrain([b"aa"], AB), length=2).stop is Stop.COMPLETE
     assert denoise(Table([two_letters(0.9)] * 2), "", length=2).stop is Stop.BUDGET
 
 
-def test_what_is_forced_from_the_start_costs_no_forward_pass() -> None:
+def test_what_is_forced_from_the_start_costs_no_forward_pass(constrain) -> None:
     dlm = Table([two_letters(0.9)] * 2)
-    result = denoise(dlm, "", ToyConstraint([b"bb"], AB), length=2)
+    result = denoise(dlm, "", constrain([b"bb"], AB), length=2)
     assert (result.text, result.model_calls, result.forced, result.commits) == ("bb", 0, 2, 0)
 
 
@@ -120,9 +125,9 @@ def test_the_schedule_restarts_with_each_block() -> None:
     assert [len(step.committed) for step in result.history.steps] == [2, 1, 2, 1]
 
 
-def test_the_last_step_fills_with_the_best_joint_filling() -> None:
+def test_the_last_step_fills_with_the_best_joint_filling(constrain) -> None:
     rows = [two_letters(0.6), two_letters(0.9), two_letters(0.6)]
-    constraint = ToyConstraint([b"abb", b"bab", b"bba"], AB)
+    constraint = constrain([b"abb", b"bab", b"bba"], AB)
     result = denoise(Table(rows), "", constraint, length=3, max_steps=1)
     assert (result.text, result.model_calls, result.commits) == ("bab", 1, 3)
     counts = {"abb": 0, "bab": 0, "bba": 0}
@@ -132,9 +137,9 @@ def test_the_last_step_fills_with_the_best_joint_filling() -> None:
     assert np.array(list(counts.values())) / 300 == pytest.approx(weights / weights.sum(), abs=0.08)
 
 
-def test_a_canvas_with_fixed_tokens_is_filled_around_them() -> None:
+def test_a_canvas_with_fixed_tokens_is_filled_around_them(constrain) -> None:
     canvas = Canvas.from_tokens([MASK, B, MASK, MASK], MASK)
-    result = denoise(Table([log(0.4, 0.4, 0.1, 0.1, 0)] * 4), "", ToyConstraint([b"abab", b"bb"], AB), canvas=canvas)
+    result = denoise(Table([log(0.4, 0.4, 0.1, 0.1, 0)] * 4), "", constrain([b"abab", b"bb"], AB), canvas=canvas)
     assert (result.text, result.ids, result.holes) == ("abab", [A, B, A, B], ["a", "ab"])
     assert result.history.start == [None, B, None, None]
 
@@ -163,20 +168,22 @@ def test_the_same_seed_gives_the_same_text() -> None:
 )
 @pytest.mark.parametrize("block", [None, 3])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_every_policy_ends_in_a_sentence(policy, block, temperature) -> None:
+def test_every_policy_ends_in_a_sentence(policy, block, temperature, constrain) -> None:
     rng = np.random.default_rng(0)
     sentences = [b"abba", b"aab", b"b", b"ababab", b"bbaab"]
     for seed in range(8):
         dlm = Table(rng.normal(size=(6, 5)) * 2)
         how = {"policy": policy, "block": block, "temperature": temperature, "seed": seed}
-        result = denoise(dlm, "", ToyConstraint(sentences, AB), length=6, **how)
+        result = denoise(dlm, "", constrain(sentences, AB), length=6, **how)
         assert result.data in sentences
         assert result.commits + result.forced == 6
         assert result.is_complete
 
 
 @pytest.mark.parametrize(("k", "expected"), [(1, 1.0), (2, 15 / 48), (6, math.factorial(6) / 6**6)])
-def test_shuffle_without_a_grammar_loses_what_theory_says_and_with_it_nothing(k: int, expected: float) -> None:
+def test_shuffle_without_a_grammar_loses_what_theory_says_and_with_it_nothing(
+    k: int, expected: float, constrain
+) -> None:
     """An ideal model of permutations gives exact marginals; parallel sampling repeats items, joint commits do not."""
     n = 6
     vocabulary = ToyVocabulary([bytes([c]) for c in b"ABCDEF"] + [None, None], eos=[6])
@@ -198,15 +205,15 @@ def test_shuffle_without_a_grammar_loses_what_theory_says_and_with_it_nothing(k:
         result = denoise(dlm, "", length=n, policy=AnyOrder(), temperature=1.0, seed=seed)
         right += len(set(result.ids)) == n
     assert right / 200 == pytest.approx(expected, abs=0.1)
-    constraint = ToyConstraint([bytes(x) for x in itertools.permutations(b"ABCDEF")], vocabulary)
+    constraint = constrain([bytes(x) for x in itertools.permutations(b"ABCDEF")], vocabulary)
     for seed in range(3):
         result = denoise(dlm, "", constraint, length=n, policy=AnyOrder(), temperature=1.0, seed=seed)
         assert sorted(result.text) == list("ABCDEF")
 
 
-def test_a_picture_of_the_run() -> None:
+def test_a_picture_of_the_run(constrain) -> None:
     dlm = Table([two_letters(0.6), two_letters(0.6)])
-    history = denoise(dlm, "", ToyConstraint([b"ab", b"ba"], AB), length=2, policy=Threshold(0.5)).history
+    history = denoise(dlm, "", constrain([b"ab", b"ba"], AB), length=2, policy=Threshold(0.5)).history
     assert list(history.rows()) == [
         [(Kind.MASK, None), (Kind.MASK, None)],
         [(Kind.COMMITTED, A), (Kind.FORCED, B)],
@@ -237,11 +244,11 @@ def test_wide_pictures_are_cut_into_bands() -> None:
         ({"length": 1}, DeadEnd, "no filling of the canvas is a sentence"),
     ],
 )
-def test_mistakes_are_refused(more, error, message) -> None:
+def test_mistakes_are_refused(more, error, message, constrain) -> None:
     with pytest.raises(error, match=message):
-        denoise(Table([two_letters(0.6)] * 2), "", ToyConstraint([b"aaa"], AB), **more)
+        denoise(Table([two_letters(0.6)] * 2), "", constrain([b"aaa"], AB), **more)
 
 
-def test_a_mask_id_that_is_text_is_refused() -> None:
+def test_a_mask_id_that_is_text_is_refused(constrain) -> None:
     with pytest.raises(VocabularyError, match="mask id 2 is text"):
-        denoise(Table([two_letters(0.6)] * 2, mask_id=2), "", ToyConstraint([b"a"], AB), length=2)
+        denoise(Table([two_letters(0.6)] * 2, mask_id=2), "", constrain([b"a"], AB), length=2)

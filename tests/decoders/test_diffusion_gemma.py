@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy_solver import ToyConstraint, ToyVocabulary
+from toy_solver import ENGINES, ToyVocabulary, engine
 
 from weft.errors import DeadEnd, WeftError
 from weft.infill.canvas import HOLE, Canvas, Hole
@@ -16,6 +16,11 @@ from weft.decoders.diffusion_gemma import GrammarCanvasProcessor  # noqa: E402
 OPEN, CLOSE, A, EOS, PAD = 0, 1, 2, 14, 15
 BRACKETS = ToyVocabulary([b"(", b")", b"a", *[None] * 13], eos=[EOS])
 WIDTH = 6
+
+
+@pytest.fixture(params=ENGINES)
+def constrain(request):
+    return engine(request.param)
 
 
 def balanced(pairs: int) -> list[bytes]:
@@ -75,14 +80,14 @@ def text_of(ids: list[int]) -> bytes:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 6])
-def test_every_canvas_is_a_sentence(model, steps: int) -> None:
+def test_every_canvas_is_a_sentence(model, steps: int, constrain) -> None:
     sentences = balanced(3)
-    processor = GrammarCanvasProcessor(ToyConstraint(sentences, BRACKETS), prompt_len=3)
+    processor = GrammarCanvasProcessor(constrain(sentences, BRACKETS), prompt_len=3)
     for ids in write(model, processor, max_denoising_steps=steps):
         assert text_of(ids) in sentences
 
 
-def test_it_is_a_sentence_when_the_model_stops_early(model) -> None:
+def test_it_is_a_sentence_when_the_model_stops_early(model, constrain) -> None:
     sentences = balanced(3)
     steps = []
 
@@ -91,29 +96,29 @@ def test_it_is_a_sentence_when_the_model_stops_early(model) -> None:
             steps.append(cur_step)
             return super().__call__(input_ids, scores, cur_step)
 
-    processor = Spy(ToyConstraint(sentences, BRACKETS), prompt_len=3)
+    processor = Spy(constrain(sentences, BRACKETS), prompt_len=3)
     got = write(model, processor, max_denoising_steps=30, stability_threshold=0, confidence_threshold=100.0)
     assert steps == [30]
     assert all(text_of(ids) in sentences for ids in got)
 
 
-def test_a_text_may_go_over_several_canvases(model) -> None:
+def test_a_text_may_go_over_several_canvases(model, constrain) -> None:
     sentences = [text for text in balanced(5) if len(text) >= 8]
-    processor = GrammarCanvasProcessor(ToyConstraint(sentences, BRACKETS), prompt_len=3, max_new_tokens=2 * WIDTH)
+    processor = GrammarCanvasProcessor(constrain(sentences, BRACKETS), prompt_len=3, max_new_tokens=2 * WIDTH)
     got = write(model, processor, max_new_tokens=2 * WIDTH)
     assert all(text_of(ids) in sentences for ids in got)
 
 
-def test_fixed_tokens_stay(model) -> None:
+def test_fixed_tokens_stay(model, constrain) -> None:
     sentences = [b"(a)(a)", b"a", b"(())", b"(a)"]
     canvas = Canvas([OPEN], Hole(2), [CLOSE])
-    processor = GrammarCanvasProcessor(ToyConstraint(sentences, BRACKETS), prompt_len=3, canvas=canvas)
+    processor = GrammarCanvasProcessor(constrain(sentences, BRACKETS), prompt_len=3, canvas=canvas)
     assert [text_of(ids) for ids in write(model, processor)] == [b"(())"] * 2
 
 
-def test_masks_are_soft_and_the_joint_filling_is_the_argmax() -> None:
+def test_masks_are_soft_and_the_joint_filling_is_the_argmax(constrain) -> None:
     """{ab, ba} with a preferred in both slots: both letters stay possible in both, and the argmax is a sentence."""
-    constraint = ToyConstraint([b"(a", b"a("], BRACKETS)
+    constraint = constrain([b"(a", b"a("], BRACKETS)
     scores = torch.zeros(1, 2, 16)
     scores[0, :, A] = torch.tensor([2.0, 1.0])
     scores[0, :, CLOSE] = 5.0
@@ -125,8 +130,8 @@ def test_masks_are_soft_and_the_joint_filling_is_the_argmax() -> None:
     assert scores[0, 0, CLOSE] == 5.0
 
 
-def test_mistakes_are_refused() -> None:
-    constraint = ToyConstraint([b"((()))"], BRACKETS)
+def test_mistakes_are_refused(constrain) -> None:
+    constraint = constrain([b"((()))"], BRACKETS)
     ids, scores = torch.zeros(1, 0, dtype=torch.long), torch.zeros(1, 4, 16)
     with pytest.raises(DeadEnd, match="no filling"):
         GrammarCanvasProcessor(constraint, prompt_len=0)(ids, scores, 1)

@@ -171,14 +171,17 @@ class _Writer:
         self.model_s += time.perf_counter() - start
         return row
 
+    def behind_text(self, behind: Sequence[bytes | tuple[int, ...] | Hole]) -> bytes:
+        return b"".join(
+            part if isinstance(part, bytes) else self.text(part) for part in behind if not isinstance(part, Hole)
+        )
+
     def context(self, before: bytes, behind: Sequence[bytes | tuple[int, ...] | Hole]) -> list[int]:
         """What the model reads for a hole between `before` and `behind`; holes behind are shown as nothing."""
         text = self.prompt + before.decode(errors="replace")
-        if self.fim is None:
+        after = self.behind_text(behind)
+        if self.fim is None or not after:
             return self.lm.encode(text)
-        after = b"".join(
-            part if isinstance(part, bytes) else self.text(part) for part in behind if not isinstance(part, Hole)
-        )
         specials = self.lm.vocabulary.specials
         bos, prefix = self._encode(text)
         out = bos
@@ -201,7 +204,7 @@ class _Writer:
     def closers(self, behind: Sequence[bytes | tuple[int, ...] | Hole]) -> NDArray[np.intp]:
         """The tokens by which the model says that the hole is over."""
         ends = set(self.vocabulary.eos)
-        if self.fim is not None:
+        if self.fim is not None and self.behind_text(behind):
             specials = self.lm.vocabulary.specials
             ends |= {specials[name] for name in self.fim.ends if name in specials}
         elif behind and not isinstance(behind[0], Hole):

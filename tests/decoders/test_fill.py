@@ -171,6 +171,12 @@ def test_fill_in_the_middle_tokens_are_used_where_the_model_has_them(constrain) 
     assert lm.fed == ["<bos>" + asked, "b"]
 
 
+def test_a_last_hole_is_plain_continuation(constrain) -> None:
+    lm = Scripted({"x=": "b", "x=b": "<eos>"}, specials=QWEN)
+    assert fill(lm, Canvas("x=", HOLE), constrain([b"x=a", b"x=b", b"x=bb"], lm.vocabulary)).text == "x=b"
+    assert lm.fed == ["<bos>x=", "b"]
+
+
 @pytest.mark.parametrize(
     ("specials", "asked"),
     [

@@ -74,7 +74,7 @@ class Weft:
         self.matcher = self.constraint.matcher()
 
     def mask(self) -> None:
-        self.matcher.mask(self.out)
+        self.matcher.mask(out=self.out)
 
     def commit(self, token_id: int) -> bool:
         try:

@@ -112,11 +112,27 @@ class Sampling:
             )
         if len(ids) == 1:
             return int(ids[0])
-        scores = row.detach().float().cpu()[torch.from_numpy(ids)]
-        scores = torch.where(scores.isnan(), -math.inf, scores)
-        if not torch.isfinite(scores.amax()):
-            scores = torch.where(scores == scores.amax(), 0.0, -math.inf)
-        return int(ids[int(self.draw(scores, generator))])
+        # PERF: numpy, since torch starts threads for rows of this size; on busy cores they wait for each other.
+        scores = row.detach().float().cpu().numpy()[ids].astype(np.float64)
+        scores[np.isnan(scores)] = -math.inf
+        best = scores.max()
+        if self.temperature == 0:
+            return int(ids[scores.argmax()])
+        if math.isfinite(best):
+            scores = (scores - best) / self.temperature
+        else:
+            scores = np.where(scores == best, 0.0, -math.inf)
+        if self.top_k is not None and self.top_k < len(scores):
+            scores[scores < np.partition(scores, -self.top_k)[-self.top_k]] = -math.inf
+        share = np.exp(scores)
+        share /= share.sum()
+        if self.top_p is not None and self.top_p < 1:
+            order = np.argsort(-share, kind="stable")
+            before = np.cumsum(share[order]) - share[order]
+            share[order[before >= self.top_p]] = 0.0  # the mass before it is enough already; never true of the first
+        drawn = float(torch.rand((), generator=generator, dtype=torch.float64)) * share.sum()
+        at = int(np.searchsorted(np.cumsum(share), drawn, side="right"))
+        return int(ids[min(at, len(ids) - 1 - int(np.argmax(share[::-1] > 0)))])
 
     def _cut(self, logits: torch.Tensor) -> torch.Tensor:
         # Only differences from the best score matter; a small temperature cannot overflow them.

@@ -37,7 +37,7 @@ _MOST_IDS = (
 )  # a tokenizer file that names a larger id is broken, and would ask for the memory of all ids below it
 
 # Tokens that end a text or a turn in the families that we know. One of them counts only if it is a special token.
-_ENDS = frozenset(
+END_NAMES = frozenset(
     """
     </s> <eos> [EOS] <|endoftext|> <|end_of_text|> <|eot_id|> <|eom_id|> <|eot|> <|im_end|> <|end|> <|return|>
     <end_of_turn> <turn|> <|end_of_turn|> <|END_OF_TURN_TOKEN|> <EOT> <|EOT|> <｜end▁of▁sentence｜>
@@ -265,7 +265,7 @@ def _assembled(
     ]
     if wanted is None:
         ends = [end for end in found if isinstance(end, int) and 0 <= end < width]
-        ends += [at for name, at in table.specials.items() if name in _ENDS and at < width]
+        ends += [at for name, at in table.specials.items() if name in END_NAMES and at < width]
         if not ends:
             raise VocabularyError(
                 f"no end token is known for this {table.kind}",

@@ -1,0 +1,81 @@
+"""The models that ship with weft, loaded from the package's own files: nothing is downloaded, float32, on the CPU.
+
+    tokenizer = embedded.tokenizer()         # 1,100 byte-level BPE tokens, shared by both models
+    model = embedded.causal()                # LlamaForCausalLM: left to right, with a KV cache, fill-in-the-middle
+    model = embedded.masked()                # ModernBertForMaskedLM: masked diffusion, mask_token_id in open slots
+
+How they were made and how good they are: core/weft/models/README.md. `folder` is an ordinary saved checkpoint, so that
+whatever loads any transformers model by path loads these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from weft.errors import WeftError
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, ModernBertForMaskedLM, PreTrainedTokenizerFast
+
+
+def folder(name: Literal["causal", "masked"]) -> Path:
+    """Where the checkpoint of one of the two models lies: config.json, model.safetensors, tokenizer.json."""
+    path = Path(str(files("weft.models"))) / name
+    if not (path / "model.safetensors").is_file():
+        raise WeftError(
+            f"the embedded {name} model is not there",
+            where=str(path),
+            expected="config.json, model.safetensors and tokenizer.json",
+            hint=f"reinstall weft, or make it: python -m weft.models.train --only {name} --out {path.parent}",
+        )
+    return path
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer of both models. Every byte is a token; a special token is never text."""
+    from transformers import PreTrainedTokenizerFast
+
+    loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder("causal"), local_files_only=True)
+    return loaded
+
+
+def causal() -> LlamaForCausalLM:
+    """A new copy of the causal model, ready to generate."""
+    from transformers import LlamaForCausalLM
+
+    model: LlamaForCausalLM = _load(LlamaForCausalLM, "causal")
+    return model
+
+
+def masked() -> ModernBertForMaskedLM:
+    """A new copy of the masked-diffusion model: logits of every slot, (batch, length, vocabulary), unshifted."""
+    from transformers import ModernBertForMaskedLM
+
+    model: ModernBertForMaskedLM = _load(ModernBertForMaskedLM, "masked")
+    return model
+
+
+def _load(kind: Any, name: Literal["causal", "masked"]) -> Any:
+    import torch
+
+    with _no_bar():
+        return kind.from_pretrained(folder(name), local_files_only=True, dtype=torch.float32).eval()
+
+
+@contextmanager
+def _no_bar() -> Iterator[None]:
+    """No progress bar for files that load in a blink."""
+    from transformers.utils import logging as named
+
+    logging: Any = named
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

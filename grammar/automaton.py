@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weft.errors import BudgetExceeded, GrammarError
-from weft.grammar.grammar import Expression, Grammar
-from weft.grammar.lark import without_names
+from weft.grammar.grammar import Expression, Grammar, without_names
 from weft.grammar.regex import Chars, chars
 
 if TYPE_CHECKING:
@@ -39,9 +38,7 @@ def byte_automaton(
     return first, set(accepting), table
 
 
-def code_point_automaton(
-    expression: Expression, grammar: Grammar, max_states: int
-) -> list[tuple[bool, Edges]]:
+def code_point_automaton(expression: Expression, grammar: Grammar, max_states: int) -> list[tuple[bool, Edges]]:
     """Per state, the first one first: whether a match may end there, and where each set of code points leads.
 
     Raises:
@@ -84,7 +81,9 @@ def code_point_automaton(
             for byte in range(max(low, 0x80), high + 1):
                 if not 0xC2 <= byte <= 0xF4:
                     raise _not_text()
-                length, base = (1, byte & 0x1F) if byte < 0xE0 else (2, byte & 0x0F) if byte < 0xF0 else (3, byte & 0x07)
+                length, base = (
+                    (1, byte & 0x1F) if byte < 0xE0 else (2, byte & 0x0F) if byte < 0xF0 else (3, byte & 0x07)
+                )
                 for a, b, target in rest(to, length):
                     found.setdefault(target, []).append((base * 64**length + a, base * 64**length + b))
         for to in found:
@@ -104,5 +103,7 @@ def code_point_automaton(
 
 def _not_text() -> GrammarError:
     return GrammarError(
-        "a terminal matches bytes that are no characters", expected="text in UTF-8", hint="use Not and And over texts only"
+        "a terminal matches bytes that are no characters",
+        expected="text in UTF-8",
+        hint="use Not and And over texts only",
     )

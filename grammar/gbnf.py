@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -36,11 +35,11 @@ from weft.grammar.grammar import (
     Special,
     Terminal,
     children,
+    replace_outermost,
     rewrite,
     walk,
-    with_children,
 )
-from weft.grammar.lark import Advice, check_references, choice, parse, sequence, unique_names, without_spelled
+from weft.grammar.lexeme import without_spelled
 from weft.grammar.lexing import without_lexer
 from weft.grammar.regex import (
     ANY,
@@ -57,6 +56,7 @@ from weft.grammar.regex import (
     write_count,
 )
 from weft.grammar.source import MAX_SIZE, Source, did_you_mean, one_of
+from weft.grammar.syntax import Advice, Lines, check_references, choice, parse, sequence, unique_names
 
 
 def from_gbnf(
@@ -110,33 +110,15 @@ def from_gbnf(
     return Grammar(root, productions)
 
 
-class _Lines:
-    """Drops the line ends that mean nothing: inside brackets, after "::=", around "|", doubled, at the start."""
-
-    always_accept = ("_NL",)
-
-    def process(self, stream: Iterator[lark.Token]) -> Iterator[lark.Token]:
-        depth, held, last = 0, None, None
-        for token in stream:
-            if token.type == "_NL":
-                if depth == 0 and last is not None and last.type not in ("VBAR", "__ANON_0"):
-                    held = held or token
-                continue
-            if held is not None and token.type != "VBAR":
-                yield held
-            held = None
-            depth = max(0, depth + (token.type == "LPAR") - (token.type == "RPAR"))
-            yield token
-            last = token
-        if last is not None:
-            end = last.end_pos or 0
-            yield held or lark.Token("_NL", "\n", end, last.line, last.column, last.line, last.column, end)
-
-
 @cache
 def _parser() -> lark.Lark:
     syntax = resources.files("weft.grammar").joinpath("formats/gbnf.lark").read_text("utf-8")
-    return lark.Lark(syntax, parser="lalr", lexer="basic", postlex=_Lines())  # type: ignore[arg-type]
+    return lark.Lark(
+        syntax,
+        parser="lalr",
+        lexer="basic",
+        postlex=Lines(opens=("LPAR",), closes=("RPAR",), continues=("VBAR", "__ANON_0")),
+    )  # type: ignore[arg-type]
 
 
 _READABLE = {
@@ -152,7 +134,11 @@ def _check_depth(source: Source, max_depth: int) -> None:
     for match in _BRACKETS.finditer(source.text):
         depth = max(0, depth + (match[0] == "(") - (match[0] == ")"))
         is_repeat = match[0] in ("*", "+", "?", "{")
-        repeats = repeats + 1 if is_repeat and not source.text[end : match.start()].strip(" \t0123456789,}") else int(is_repeat)
+        repeats = (
+            repeats + 1
+            if is_repeat and not source.text[end : match.start()].strip(" \t0123456789,}")
+            else int(is_repeat)
+        )
         end = match.end()
         if depth > max_depth or repeats > max_depth:
             raise source.error(
@@ -214,7 +200,11 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
             return Repeat(item, int(token == "+"), 1 if token == "?" else None)
         digits = [d.strip() for d in token[1:-1].split(",")]
         if not digits[0] or any(len(d) > 12 or int(d or 0) > self.max_repeat for d in digits):
-            what = "repeat without a lower count" if not digits[0] else f"repeat count is too large: at most {self.max_repeat}"
+            what = (
+                "repeat without a lower count"
+                if not digits[0]
+                else f"repeat count is too large: at most {self.max_repeat}"
+            )
             raise self.source.error(
                 what,
                 token.start_pos,
@@ -226,7 +216,10 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
         high = low if len(digits) == 1 else int(digits[1]) if digits[1] else None
         if high is not None and high < low:
             raise self.source.error(
-                f"repeat counts are in the wrong order: {low} and {high}", token.start_pos, token.end_pos, expected="{low,high}"
+                f"repeat counts are in the wrong order: {low} and {high}",
+                token.start_pos,
+                token.end_pos,
+                expected="{low,high}",
             )
         return Repeat(item, low, high)
 
@@ -240,7 +233,10 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
                 value = int(code, 16)
                 if value > 0x10FFFF or 0xD800 <= value <= 0xDFFF:
                     raise self.source.error(
-                        f"'{match[0]}' is not a character", at, at + len(match[0]), expected="a code point that is no surrogate"
+                        f"'{match[0]}' is not a character",
+                        at,
+                        at + len(match[0]),
+                        expected="a code point that is no surrogate",
                     )
                 out.append((chr(value), True))
             elif match[4] is not None:
@@ -249,7 +245,7 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
                         f"unknown escape '{match[0]}'",
                         at,
                         at + 2,
-                        expected="one of \\n \\r \\t \\\\ \\\" \\[ \\] \\xNN \\uNNNN \\UNNNNNNNN",
+                        expected='one of \\n \\r \\t \\\\ \\" \\[ \\] \\xNN \\uNNNN \\UNNNNNNNN',
                         hint=f"write {match[4]} for the character itself",
                     )
                 out.append((_PLAIN_ESCAPES[match[4]], True))
@@ -276,7 +272,9 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
         negated = token.startswith("[^")
         members = self._characters(token, 1 + negated, len(token) - 1)
         if not members:
-            raise self.source.error("character class is empty", token.start_pos, token.end_pos, expected="such as [a-z]")
+            raise self.source.error(
+                "character class is empty", token.start_pos, token.end_pos, expected="such as [a-z]"
+            )
         ranges, i = [], 0
         while i < len(members):
             low = high = members[i][0]
@@ -285,7 +283,10 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
                 i += 2
             if high < low:
                 raise self.source.error(
-                    f"range ends before it starts: {low!r} to {high!r}", token.start_pos, token.end_pos, expected="low-high"
+                    f"range ends before it starts: {low!r} to {high!r}",
+                    token.start_pos,
+                    token.end_pos,
+                    expected="low-high",
                 )
             ranges.append((ord(low), ord(high)))
             i += 1
@@ -377,7 +378,7 @@ class _Writer:
         """The expression over Chars, Ref, Special, Seq, Alt and Repeat."""
         body = without_spelled(body, self.grammar)
         if any(isinstance(node, And | Not) for node in walk(body)):
-            body = _outermost(body, lambda node: isinstance(node, And | Not), self._automaton)
+            body = replace_outermost(body, lambda node: isinstance(node, And | Not), self._automaton)
 
         def change(node: Expression) -> Any:
             match node:
@@ -385,7 +386,9 @@ class _Writer:
                     try:
                         return read_regex(regex, flags)
                     except RegexFault as fault:
-                        raise GrammarError(fault.what, where=f"in /{regex}/", expected=fault.expected, hint=fault.hint) from None
+                        raise GrammarError(
+                            fault.what, where=f"in /{regex}/", expected=fault.expected, hint=fault.hint
+                        ) from None
                 case Literal(raw):
                     try:
                         return sequence(single(char) for char in raw.decode())
@@ -487,38 +490,6 @@ def _flat(items: tuple[Any, ...]) -> list[Any]:
     return out
 
 
-def _outermost(
-    body: Expression, is_one: Callable[[Expression], bool], change: Callable[[Expression], Expression]
-) -> Expression:
-    """The expression with every outermost node of a kind replaced."""
-    found: dict[int, Expression] = {}
-    stack = [body]
-    while stack:
-        node = stack.pop()
-        if is_one(node):
-            found.setdefault(id(node), change(node))
-        else:
-            stack.extend(children(node))
-
-    done: list[Expression] = []
-    todo: list[tuple[Expression, bool]] = [(body, False)]
-    while todo:
-        node, is_open = todo.pop()
-        inner = children(node)
-        if id(node) in found:
-            done.append(found[id(node)])
-        elif not inner:
-            done.append(node)
-        elif not is_open:
-            todo.append((node, True))
-            todo.extend((child, False) for child in reversed(inner))
-        else:
-            new = tuple(done[-len(inner) :])
-            del done[-len(inner) :]
-            done.append(with_children(node, new))
-    return done[0]
-
-
 def gbnf_string(text: str) -> str:
     """The text in quotes."""
     return '"' + "".join({'"': '\\"', "\\": "\\\\"}.get(c) or _gbnf_char(c) for c in text) + '"'
@@ -527,7 +498,7 @@ def gbnf_string(text: str) -> str:
 def _gbnf_char(char: str) -> str:
     if char in "\n\r\t":
         return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]
-    if char == " " or char.isprintable() and not unicodedata.combining(char):
+    if char == " " or (char.isprintable() and not unicodedata.combining(char)):
         return char
     code = ord(char)
     return f"\\x{code:02X}" if code < 256 else f"\\u{code:04X}" if code < 0x10000 else f"\\U{code:08X}"

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Union
 
+from weft.errors import GrammarError
+
 
 class Literal(NamedTuple):
     """Exactly these bytes."""
@@ -159,6 +161,29 @@ def rewrite(expression: Expression, change: Callable[[Expression], Expression]) 
     return done[0]
 
 
+def replace_outermost(
+    expression: Expression, is_one: Callable[[Expression], bool], change: Callable[[Expression], Expression]
+) -> Expression:
+    """The expression with the outermost nodes of a kind replaced; what is inside them is not looked at."""
+    done: list[Expression] = []
+    stack: list[tuple[Expression, bool]] = [(expression, False)]
+    while stack:
+        node, is_open = stack.pop()
+        inner = children(node)
+        if is_open:
+            new = tuple(done[-len(inner) :])
+            del done[-len(inner) :]
+            done.append(with_children(node, new))
+        elif is_one(node):
+            done.append(change(node))
+        elif inner:
+            stack.append((node, True))
+            stack.extend((child, False) for child in reversed(inner))
+        else:
+            done.append(node)
+    return done[0]
+
+
 def with_children(node: Expression, inner: tuple[Expression, ...]) -> Expression:
     """The node with other expressions inside, as many as `children` has."""
     match node:
@@ -176,3 +201,24 @@ def with_children(node: Expression, inner: tuple[Expression, ...]) -> Expression
             return Spelled(inner[0], tuple((c, e) for (c, _), e in zip(spellings, inner[1:], strict=True)))
         case _:
             raise AssertionError(node)
+
+
+def without_names(expression: Expression, grammar: Grammar) -> Expression:
+    """A regular expression with the terminals of the grammar that it refers to written out.
+
+    Raises:
+        GrammarError: terminals are made of each other in a circle, or a name is no terminal.
+    """
+
+    def change(node: Expression) -> Expression:
+        if not isinstance(node, Ref):
+            return node
+        if node.name not in grammar.terminals:
+            raise GrammarError(f"'{node.name}' is not a terminal", expected="a terminal inside a regular expression")
+        return grammar.terminals[node.name].expression
+
+    for _ in range(len(grammar.terminals) + 1):
+        if not any(isinstance(node, Ref) for node in walk(expression)):
+            return expression
+        expression = rewrite(expression, change)
+    raise GrammarError("terminals are made of each other in a circle", expected="terminals without a circle")

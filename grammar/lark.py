@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -41,38 +41,21 @@ from weft.grammar.grammar import (
     Repeat,
     Seq,
     Special,
-    Spelled,
     Terminal,
     children,
     rewrite,
     walk,
 )
-from weft.grammar.regex import (
-    Chars,
-    Lazy,
-    RegexFault,
-    Tree,
-    chars,
-    complement,
-    escape,
-    fold,
-    has_lazy,
-    intersection,
-    is_nullable,
-    portable,
-    read_regex,
-    single,
-    width,
-    without_empty,
-    write_char,
-    write_count,
-    write_regex,
-)
+from weft.grammar.lark_writer import SCANNERLESS, show, to_lark
+from weft.grammar.lexeme import NON_EMPTY, nullable, shortest, tree_of
+from weft.grammar.lexing import blanks_between
+from weft.grammar.regex import Chars, RegexFault, escape, has_lazy, portable, read_regex, without_empty, write_regex
 from weft.grammar.source import MAX_SIZE, Source, did_you_mean, one_of
+from weft.grammar.syntax import Advice, Lines, choice, parse, sequence
 
-SCANNERLESS = "// lexing: scannerless"
+__all__ = ["from_lark", "load", "show", "to_lark"]
+
 Embed = Mapping[str, Callable[[Any], Grammar]]
-_NON_EMPTY = Pattern(".+", "s")
 
 
 @dataclass(frozen=True)
@@ -175,6 +158,11 @@ class _Text(NamedTuple):
     span: _Span
 
 
+def _nodes(body: Any) -> Iterator[Any]:
+    """Every node of a body, with the leaves below among them."""
+    return walk(body)
+
+
 class _Broken(NamedTuple):
     """A pattern of an imported file that cannot be read: a mistake only if it is used."""
 
@@ -198,40 +186,16 @@ def is_terminal_name(name: str) -> bool:
     return name.lstrip("_")[:1].isupper()
 
 
-class _TooDeep(Exception):
-    """Brackets nested beyond the limit, at an offset."""
-
-
-class _Lines:
-    """Drops the line ends that mean nothing: inside brackets, before "|" and ",", doubled, at the start."""
-
-    always_accept = ("_NL",)
-
-    def process(self, stream: Iterator[lark.Token]) -> Iterator[lark.Token]:
-        depth, held, last = 0, None, None
-        for token in stream:
-            if token.type == "_NL":
-                if depth == 0 and last is not None:
-                    held = held or token
-                continue
-            if held is not None and token.type != "VBAR":
-                yield held
-            held = None
-            if token.type in ("LPAR", "LSQB", "LBRACE"):
-                depth += 1
-            elif token.type in ("RPAR", "RSQB", "RBRACE"):
-                depth = max(0, depth - 1)
-            yield token
-            last = token
-        if last is not None:
-            end = last.end_pos or 0
-            yield held or lark.Token("_NL", "\n", end, last.line, last.column, last.line, last.column, end)
-
-
 @cache
 def _parser() -> lark.Lark:
     syntax = resources.files("weft.grammar").joinpath("formats/lark.lark").read_text("utf-8")
-    return lark.Lark(syntax, parser="lalr", lexer="basic", postlex=_Lines(), maybe_placeholders=True)  # type: ignore[arg-type]
+    return lark.Lark(
+        syntax,
+        parser="lalr",
+        lexer="basic",
+        postlex=Lines(opens=("LPAR", "LSQB", "LBRACE"), closes=("RPAR", "RSQB", "RBRACE")),
+        maybe_placeholders=True,
+    )  # type: ignore[arg-type]
 
 
 _READABLE = {
@@ -245,7 +209,8 @@ _READABLE = {
 
 
 _OPAQUE = re.compile(
-    r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\\n])*/|//[^\n]*|#[^\n]*|(%(?:json|regex|lark|llguidance)\b\s*)(\{)?', re.DOTALL
+    r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\\n])*/|//[^\n]*|#[^\n]*|(%(?:json|regex|lark|llguidance)\b\s*)(\{)?',
+    re.DOTALL,
 )
 
 
@@ -263,44 +228,15 @@ def _cut_json(source: Source) -> tuple[str, dict[int, Any]]:
         try:
             value, end = json.JSONDecoder().raw_decode(source.text, at)
         except json.JSONDecodeError as error:
-            raise source.error(f"the value of '{word}' is not JSON: {error.msg}", error.pos, hint="JSON has no comments") from None
+            raise source.error(
+                f"the value of '{word}' is not JSON: {error.msg}", error.pos, hint="JSON has no comments"
+            ) from None
         except RecursionError:
             raise source.error(f"the value of '{word}' is nested too deeply", at) from None
         out += [source.text[done:at], "{", " " * (end - at - 2), "}"]
         values[match.start()] = value
         done = end
     return "".join(out) + source.text[done:], values
-
-
-class Advice(NamedTuple):
-    """What to say about a place where no token or no rule fits; empty parts are filled in from the parser's state."""
-
-    what: str = ""
-    expected: str = ""
-    hint: str = ""
-
-
-def parse(
-    parser: lark.Lark, source: Source, text: str, table: Mapping[str, str], advise: Callable[[str, int], Advice]
-) -> lark.Tree[Any]:
-    """The tree of a text, or a GrammarError for the place where no tree can go on."""
-    try:
-        return parser.parse(text)
-    except lark.exceptions.UnexpectedCharacters as error:
-        at = error.pos_in_stream or 0
-        what, expected, hint = advise(text, at)
-        raise source.error(
-            what or f"unexpected character {text[at : at + 1]!r}", at, expected=expected or "a name, a string or an operator", hint=hint
-        ) from None
-    except lark.exceptions.UnexpectedToken as error:
-        token = error.token
-        at, end = (len(text), len(text)) if token.type == "$END" else (token.start_pos or 0, token.end_pos or 0)
-        shown = {"_NL": "end of line", "$END": "end of text"}.get(token.type, repr(str(token)[:40]))
-        expected = one_of((table.get(n, n) for n in error.accepts or error.expected), limit=6)
-        hint = "" if shown.startswith("end") else advise(text, at).hint
-        raise source.error(
-            f"unexpected {shown}", at, at + 1 if token.type == "_NL" else end, expected=expected, hint=hint
-        ) from None
 
 
 def _advise(text: str, at: int) -> Advice:
@@ -398,14 +334,20 @@ class _Definitions:
                 continue
             wanted.add(name)
             definition = inner.table[name]
-            pending += [leaf.name for leaf in walk(definition.body) if isinstance(leaf, _Name) and leaf.name in inner.table]
+            pending += [
+                leaf.name for leaf in _nodes(definition.body) if isinstance(leaf, _Name) and leaf.name in inner.table
+            ]
         for name in sorted(wanted):
             old = inner.table[name]
-            body = rewrite(old.body, lambda n: n._replace(name=renamed.get(n.name, n.name)) if isinstance(n, _Name) else n)
+            body = rewrite(
+                old.body, lambda n: n._replace(name=renamed.get(n.name, n.name)) if isinstance(n, _Name) else n
+            )
             new = replace(old, name=renamed[name], body=body)
             present = self.table.get(new.name)
             if present is not None and present != new:
-                raise item.span.error(f"'{new.name}' is already defined", hint=f"import it under another name: -> MY_{new.name}")
+                raise item.span.error(
+                    f"'{new.name}' is already defined", hint=f"import it under another name: -> MY_{new.name}"
+                )
             self.table[new.name] = new
 
 
@@ -454,7 +396,9 @@ def _read_items(source: Source, limits: _Limits, is_library: bool) -> list[Any]:
     return [item for item in items if item is not None]
 
 
-_BRACKETS = re.compile(r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\])*/|//[^\n]*|#[^\n]*|[()\[\]{}]|~(?!\s*[0-9])|(\n[ \t]*)+', re.DOTALL)
+_BRACKETS = re.compile(
+    r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\])*/|//[^\n]*|#[^\n]*|[()\[\]{}]|~(?!\s*[0-9])|(\n[ \t]*)+', re.DOTALL
+)
 
 
 def _check_depth(source: Source, text: str, max_depth: int) -> None:
@@ -479,18 +423,6 @@ def _check_depth(source: Source, text: str, max_depth: int) -> None:
                 )
         elif char in (")", "]", "}"):
             depth = max(0, depth - 1)
-
-
-def sequence(items: Iterable[Any]) -> Any:
-    """The items one after the other; the item itself if there is one."""
-    kept = tuple(items)
-    return kept[0] if len(kept) == 1 else Seq(kept)
-
-
-def choice(items: Iterable[Any]) -> Any:
-    """Any one of the items; the item itself if there is one."""
-    kept = tuple(items)
-    return kept[0] if len(kept) == 1 else Alt(kept)
 
 
 class _Reader(Transformer_NonRecursive[Any, Any]):
@@ -528,7 +460,7 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
 
     def ignore(self, parts: list[Any]) -> _Ignore:
         body = parts[0]
-        spans = [leaf.span for leaf in walk(body) if isinstance(leaf, _Name | _Text | _Call | _Embedded)]
+        spans = [leaf.span for leaf in _nodes(body) if isinstance(leaf, _Name | _Text | _Call | _Embedded)]
         return _Ignore(body, spans[0] if spans else _Span(self.source, 0, 0))
 
     def declare(self, parts: list[Any]) -> None:
@@ -613,13 +545,17 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
             elif len(numbers) == 1:
                 high = None
         if high is not None and high < low:
-            raise self._span(operator).error(f"repeat counts are in the wrong order: {low} and {high}", expected="~low..high")
+            raise self._span(operator).error(
+                f"repeat counts are in the wrong order: {low} and {high}", expected="~low..high"
+            )
         return Repeat(item, low, high)
 
     def _number(self, token: lark.Token, digits: str, *, limit: int) -> int:
         if len(digits) > 12 or abs(int(digits)) > limit:
             raise self._span(token).error(
-                f"number is too large: {digits[:20]} of at most {limit}", expected=f"at most {limit}", hint="raise max_repeat"
+                f"number is too large: {digits[:20]} of at most {limit}",
+                expected=f"at most {limit}",
+                hint="raise max_repeat",
             )
         return int(digits)
 
@@ -660,7 +596,10 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
                 code = int(body[1:], 16) if len(body) > 1 else -1
                 if not 0 <= code <= 0x10FFFF or 0xD800 <= code <= 0xDFFF:
                     raise self.source.error(
-                        f"bad escape '{match[0]}'", at, at + len(match[0]), expected="\\xNN, \\uNNNN or \\UNNNNNNNN of a character"
+                        f"bad escape '{match[0]}'",
+                        at,
+                        at + len(match[0]),
+                        expected="\\xNN, \\uNNNN or \\UNNNNNNNN of a character",
                     )
                 return chr(code)
             known = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "\\": "\\", '"': '"'}.get(body)
@@ -683,7 +622,9 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
             )
         if "\n" in regex and "x" not in flags:
             raise _Span(self.source, span.start, span.start + 1 + regex.index("\n")).error(
-                "regular expression does not end on its line", expected="'/'", hint="write \\/ for a slash, or add the flag x"
+                "regular expression does not end on its line",
+                expected="'/'",
+                hint="write \\/ for a slash, or add the flag x",
             )
         flags = "".join(sorted(set(flags) | {"u"}))
         try:
@@ -753,7 +694,10 @@ class _Builder:
             rules = [n for n, d in self.table.items() if not d.is_terminal and not d.parameters]
             hint = did_you_mean(start, rules) or (f"from_lark(text, start={rules[0]!r})" if rules else "write a rule")
             raise GrammarError(
-                f"start rule '{start}' is not defined", where=self.source.name, expected=one_of(rules) or "a rule", hint=hint
+                f"start rule '{start}' is not defined",
+                where=self.source.name,
+                expected=one_of(rules) or "a rule",
+                hint=hint,
             )
         for definition in self.table.values():
             self._check_names(definition)
@@ -768,10 +712,8 @@ class _Builder:
             self.productions[name] = self._production(body)
         place = {name: i for i, name in enumerate(self.table)} | {start: -1}
         self.productions = dict(sorted(self.productions.items(), key=lambda item: place.get(item[0], len(place))))
-        if not self.lexer and ignored:
-            self._blanks_between(start, ignored)
-            ignored = []
-        return Grammar(start, self.productions, self.terminals, tuple(dict.fromkeys(ignored)), lexer=self.lexer)
+        grammar = Grammar(start, self.productions, self.terminals, tuple(dict.fromkeys(ignored)), lexer=self.lexer)
+        return grammar if self.lexer or not ignored else blanks_between(grammar)
 
     def _check_names(self, definition: _Definition) -> None:
         for parameter in definition.parameters:
@@ -779,7 +721,7 @@ class _Builder:
                 raise definition.span.error(
                     f"template parameter '{parameter}' is also the name of a rule", hint="rename the parameter"
                 )
-        stack = list(walk(definition.body))
+        stack = list(_nodes(definition.body))
         arguments: set[int] = set()  # a template may be handed to a template by its bare name
         while stack:
             leaf = stack.pop()
@@ -796,7 +738,11 @@ class _Builder:
                 known = [n for n in self.table if is_terminal_name(n) == is_terminal_name(leaf.name)]
                 common = _library("common")
                 hint = did_you_mean(leaf.name, known)
-                if not hint and common is not None and re.search(rf"^{re.escape(leaf.name)}\s*:", common.text, re.MULTILINE):
+                if (
+                    not hint
+                    and common is not None
+                    and re.search(rf"^{re.escape(leaf.name)}\s*:", common.text, re.MULTILINE)
+                ):
                     hint = f"add the line: %import common.{leaf.name}"
                 raise leaf.span.error(f"{kind} '{leaf.name}' is never defined", expected=one_of(known), hint=hint)
             if definition.is_terminal and not target.is_terminal:
@@ -829,7 +775,9 @@ class _Builder:
                 stack.pop()
                 continue
             definition = self.table[top]
-            inner = [leaf for leaf in walk(definition.body) if isinstance(leaf, _Name) and leaf.name not in self.inlined]
+            inner = [
+                leaf for leaf in _nodes(definition.body) if isinstance(leaf, _Name) and leaf.name not in self.inlined
+            ]
             if inner:
                 if top in open_names:
                     leaf = next((l for l in inner if l.name in open_names), inner[0])
@@ -855,9 +803,11 @@ class _Builder:
 
     def _regular(self, body: Any, span: _Span) -> tuple[Expression, int, int]:
         """A regular expression without names, its size, and its depth."""
-        for leaf in walk(body):
+        for leaf in _nodes(body):
             if isinstance(leaf, _Call):
-                raise leaf.span.error("templates are not supported in terminals", hint="name the outer one in lower case")
+                raise leaf.span.error(
+                    "templates are not supported in terminals", hint="name the outer one in lower case"
+                )
             if isinstance(leaf, _Embedded) and leaf.kind != "regex":
                 raise leaf.span.error(f"'%{leaf.kind}' inside a terminal", hint="name the outer one in lower case")
             if isinstance(leaf, _Text) and isinstance(leaf.expression, Special):
@@ -886,7 +836,8 @@ class _Builder:
                 )
             if depth > 3 * self.limits.max_depth:
                 raise span.error(
-                    f"terminals are nested too deeply: more than {3 * self.limits.max_depth} levels", hint="raise max_depth"
+                    f"terminals are nested too deeply: more than {3 * self.limits.max_depth} levels",
+                    hint="raise max_depth",
                 )
             measured[id(node)] = size, depth
             keep.append(node)
@@ -927,19 +878,19 @@ class _Builder:
         if not self.lexer:
             return expression, False
         if any(isinstance(node, Pattern) and re.search(r"[*+?}]\?", node.regex) for node in walk(expression)):
-            tree = _tree(expression)
+            tree = tree_of(expression)
             if tree is not None and has_lazy(tree):
-                expression = _shortest(expression, tree, span)
+                expression = shortest(expression, tree, span)
         if not nullable(expression):
             return expression, False
-        tree = _tree(expression)
+        tree = tree_of(expression)
         if tree is not None and not has_lazy(tree):
             rest = without_empty(tree)
             if rest == Alt(()):
                 raise span.error("this terminal matches only the empty text", hint="leave it out")
             if isinstance(expression, Pattern):
                 return Pattern(write_regex(rest)), True
-        return And((expression, _NON_EMPTY)), True
+        return And((expression, NON_EMPTY)), True
 
     def _use(self, name: str) -> Expression:
         """A reference to a terminal from a rule."""
@@ -958,31 +909,13 @@ class _Builder:
             self._use(body.name)
             return body.name
         self._check_names(_Definition("IGNORE", body, span))
-        for leaf in walk(body):
+        for leaf in _nodes(body):
             if isinstance(leaf, _Name):
                 self._terminal(leaf.name)
         expression, _ = self._lexeme(self._regular(body, span)[0], span)
         name = self._fresh("IGNORE")
         self.terminals[name] = Terminal(expression)
         return name
-
-    def _blanks_between(self, start: str, ignored: list[str]) -> None:
-        """Without a lexer, `%ignore` becomes a rule that stands at the front and behind every lexeme."""
-        blanks = self._fresh("ignored")
-
-        def change(node: Expression) -> Expression:
-            is_lexeme = isinstance(node, Literal | Pattern | Special) or isinstance(node, Ref) and node.name in self.terminals
-            return Seq((node, Ref(blanks))) if is_lexeme else node
-
-        self.productions = {n: rewrite(e, change) for n, e in self.productions.items()}
-        first = self.productions[start]
-        inner = self._fresh(start)
-        self.productions[inner] = rewrite(first, lambda n: Ref(inner) if n == Ref(start) else n)
-        for name, body in self.productions.items():
-            if name != inner:
-                self.productions[name] = rewrite(body, lambda n: Ref(inner) if n == Ref(start) else n)
-        self.productions[start] = Seq((Ref(blanks), Ref(inner)))
-        self.productions[blanks] = Repeat(choice(Ref(n) for n in ignored), 0, None)
 
     # rules
 
@@ -1013,7 +946,7 @@ class _Builder:
                 case _Embedded(_, _, span):
                     return self._embed(node)
                 case And() | Not():
-                    spans = [n.span for n in walk(body) if isinstance(n, _Name | _Text | _Call | _Embedded)]
+                    spans = [n.span for n in _nodes(body) if isinstance(n, _Name | _Text | _Call | _Embedded)]
                     sign = "&" if isinstance(node, And) else "~"
                     raise (spans[0] if spans else _Span(self.source, 0, 1)).error(
                         f"'{sign}' outside a terminal",
@@ -1142,341 +1075,3 @@ def _key(argument: Any) -> Any:
             return tuple(_key(item) for item in items)
         case _:
             raise AssertionError(argument)
-
-
-# 3. Regular expressions as the lexer sees them
-
-
-def nullable(expression: Expression) -> bool:
-    """Whether a regular expression without names matches the empty text."""
-    results: dict[int, bool] = {}
-    keep: list[Expression] = []
-
-    def change(node: Expression) -> Expression:
-        inner = [results[id(child)] for child in children(node)]
-        match node:
-            case Literal(text):
-                answer = not text
-            case Pattern(regex, flags):
-                answer = is_nullable(read_regex(regex, flags))
-            case Seq() | And():
-                answer = all(inner)
-            case Alt():
-                answer = any(inner)
-            case Repeat(_, low):
-                answer = low == 0 or inner[0]
-            case Not():
-                answer = not inner[0]
-            case Spelled():
-                answer = inner[0]
-            case _:
-                answer = False
-        results[id(node)] = answer
-        keep.append(node)
-        return node
-
-    top = rewrite(expression, change)
-    return results[id(top)]
-
-
-def _tree(expression: Expression) -> Tree | None:
-    """A regular expression as a tree of code point sets, or None if And, Not, Spelled or bytes are in it."""
-    if any(isinstance(node, And | Not | Spelled | Ref | Special) for node in walk(expression)):
-        return None
-
-    def change(node: Any) -> Any:
-        match node:
-            case Literal(text):
-                return sequence(single(c) for c in text.decode())
-            case Pattern(regex, flags):
-                return read_regex(regex, flags)
-            case _:
-                return node
-
-    try:
-        return rewrite(expression, change)  # type: ignore[return-value]
-    except UnicodeDecodeError:
-        return None
-
-
-def _shortest(expression: Expression, tree: Tree, span: _Span) -> Expression:
-    """What a lexer finds for a lazy terminal: its texts of which no shorter beginning is one too.
-
-    This is what `re` finds as well if only one thing about the match is free, how often the lazy part repeats: it stands once, over
-    single characters, and everything beside it has one width. Anything else is refused.
-    """
-    branches = tree.items if isinstance(tree, Alt) else (tree,)
-    for branch in branches:
-        parts = _flat(branch)  # type: ignore[arg-type]
-        lazy = [i for i, part in enumerate(parts) if isinstance(part, Lazy)]
-        fixed = all(width(part) is not None and not has_lazy(part) for part in parts if not isinstance(part, Lazy))
-        if lazy and (len(lazy) > 1 or not fixed or width(parts[lazy[0]].item) != 1 or has_lazy(parts[lazy[0]].item)):  # type: ignore[union-attr, arg-type]
-            raise span.error(
-                "the meaning of a lazy repeat depends on Python's `re` here",
-                expected="one lazy repeat of single characters, and parts of fixed width around it",
-                hint='say which texts match instead: /"[^"]*"/ and not /".*?"/',
-            )
-    if width(tree) is not None:
-        return expression
-    if len(branches) > 1:
-        texts = [Pattern(write_regex(branch)) for branch in branches]  # type: ignore[arg-type]
-        return Alt(tuple(And((t, Not(Seq((t, _NON_EMPTY))))) for t in texts))
-    return And((expression, Not(Seq((expression, _NON_EMPTY)))))
-
-
-def _flat(tree: Tree) -> list[Tree]:
-    out: list[Tree] = []
-    stack = [tree]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Seq):
-            stack.extend(reversed(node.items))  # type: ignore[arg-type]
-        else:
-            out.append(node)
-    return out
-
-
-# 4. Grammar -> text
-
-
-def to_lark(grammar: Grammar) -> str:
-    """A Lark file for the same texts; from_lark reads it back.
-
-    The start symbol is called `start`, other names change where Lark needs it. And and Not become `&` and `~` on terminals, which
-    llguidance reads and Lark does not.
-
-    Raises:
-        GrammarError: a part has no form in Lark: bytes that are no characters, or a special token without a name in `<...>`.
-    """
-    return _Writer(grammar, strict=True).text()
-
-
-def show(grammar: Grammar) -> str:
-    """As to_lark, but what Lark cannot say is shown as it is in Python."""
-    return _Writer(grammar, strict=False).text()
-
-
-def unique_names(names: Iterable[str], shape: Callable[[str], str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """A name of the wanted shape for each name, no two the same."""
-    out: dict[str, str] = {}
-    used = set(taken)
-    for name in names:
-        base = shape(name)
-        new, i = base, 2
-        while new in used:
-            new, i = f"{base}_{i}", i + 1
-        used.add(new)
-        out[name] = new
-    return out
-
-
-def _rule_name(name: str) -> str:
-    if re.fullmatch(r"_?[a-z][_a-z0-9]*", name):
-        return name
-    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return plain if plain[:1].isalpha() else f"r_{plain}".rstrip("_")
-
-
-def _terminal_name(name: str) -> str:
-    return name if re.fullmatch(r"_?[A-Z][_A-Z0-9]*", name) else _rule_name(name.lower()).upper()
-
-
-def check_references(grammar: Grammar) -> None:
-    """Raises GrammarError for a start symbol or a name that the grammar does not define."""
-    known = grammar.productions.keys() | grammar.terminals.keys()
-    if grammar.start not in grammar.productions:
-        raise GrammarError(f"start symbol '{grammar.start}' is never defined", expected=one_of(grammar.productions))
-    bodies = [*grammar.productions.items(), *((n, t.expression) for n, t in grammar.terminals.items())]
-    for name, body in bodies:
-        for node in walk(body):
-            if isinstance(node, Ref) and node.name not in known:
-                raise GrammarError(
-                    f"'{node.name}' is never defined",
-                    where=f"in '{name}'",
-                    expected=one_of(known),
-                    hint=did_you_mean(node.name, known),
-                )
-
-
-def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
-    """The same regular expression with every Spelled written out."""
-
-    def change(node: Expression) -> Expression:
-        if not isinstance(node, Spelled):
-            return node
-        tree = _tree(without_names(node.item, grammar))
-        if tree is None:
-            raise GrammarError(
-                "Spelled over And or Not cannot be written out", hint="put And and Not around Spelled, not inside"
-            )
-        spellings = dict(node.spellings)
-
-        def combine(part: Tree, parts: list[Expression]) -> Expression:
-            match part:
-                case Chars(ranges):
-                    listed = [c for c in spellings if any(low <= c <= high for low, high in ranges)]
-                    rest = intersection(part, complement(chars((c, c) for c in listed)))
-                    plain = [Pattern(write_regex(rest))] if rest.ranges else []
-                    return choice([*plain, *(spellings[c] for c in listed)])
-                case Seq():
-                    return Seq(tuple(parts))
-                case Alt():
-                    return Alt(tuple(parts))
-                case Repeat(_, low, high) | Lazy(_, low, high):
-                    return Repeat(parts[0], low, high)
-            raise AssertionError(part)
-
-        return fold(tree, combine)
-
-    return rewrite(expression, change)
-
-
-def without_names(expression: Expression, grammar: Grammar) -> Expression:
-    """A regular expression with the terminals in it written out."""
-
-    def change(node: Expression) -> Expression:
-        return grammar.terminals[node.name].expression if isinstance(node, Ref) else node
-
-    for _ in range(len(grammar.terminals) + 1):
-        if not any(isinstance(node, Ref) for node in walk(expression)):
-            return expression
-        expression = rewrite(expression, change)
-    raise GrammarError("terminals are made of each other in a circle")
-
-
-_RAW_REGEX = re.compile(r"(?:\\[nrtf]|\\[^\w\s]|\[\^?|(?<![*+?}])\?|[^\\^$?\x00-\x1f\x7f-\x9f])*")
-
-
-def lark_regex(pattern: Pattern) -> str:
-    """`/regex/flags`, which Lark and from_lark read alike."""
-    regex, flags = pattern
-    flags = flags.replace("m", "").replace("u", "")
-    if "x" in flags or not regex.isascii() or not _RAW_REGEX.fullmatch(regex.replace("(?:", "(")):
-        try:
-            regex, flags = write_regex(read_regex(*pattern), unicode_classes=True), ""
-        except RegexFault as fault:
-            raise GrammarError(fault.what, where=f"in /{regex}/", expected=fault.expected, hint=fault.hint) from None
-    return "/" + re.sub(r"\\.|/", lambda m: "\\/" if m[0] == "/" else m[0], regex, flags=re.DOTALL) + f"/{flags}"
-
-
-def lark_string(text: str) -> str:
-    """The text in quotes, as Lark and from_lark read it."""
-    return '"' + "".join({'"': '\\"', "\\": "\\\\"}.get(c) or write_char(c) for c in text) + '"'
-
-
-class _Writer:
-    def __init__(self, grammar: Grammar, *, strict: bool) -> None:
-        self.grammar, self.strict = grammar, strict
-        if strict:
-            check_references(grammar)
-        rest = [n for n in grammar.productions if n != grammar.start]
-        self.names = {grammar.start: "start"} | unique_names(rest, _rule_name, ["start"])
-        self.names |= unique_names(grammar.terminals, _terminal_name)
-        self.hoisted: dict[Expression, str] = {}
-
-    def text(self) -> str:
-        grammar = self.grammar
-        rules = [self._definition(self.names[n], body, in_terminal=False) for n, body in grammar.productions.items()]
-        terminals = []
-        for name, (expression, priority) in grammar.terminals.items():
-            shown = self.names[name] + (f".{priority}" if priority else "")
-            terminals.append(self._definition(shown, self._regular(expression), in_terminal=True))
-        done = 0
-        while done < len(self.hoisted):
-            expression, name = list(self.hoisted.items())[done]
-            terminals.append(self._definition(name, self._regular(expression), in_terminal=True))
-            done += 1
-        ignored = [f"%ignore {self.names[name]}\n" for name in grammar.ignore]
-        first = [] if grammar.lexer else [SCANNERLESS + "\n"]
-        nothing = self.names.get("\0nothing")
-        rules += [f'{nothing}: "x" {nothing}\n'] if nothing else []
-        return "".join([*first, *rules, *terminals, *ignored])
-
-    def _definition(self, name: str, body: Expression, *, in_terminal: bool) -> str:
-        branches = body.items if isinstance(body, Alt) and body.items else (body,)
-        texts = [self._at(branch, 1, in_terminal) for branch in branches]
-        line = f"{name}: " + " | ".join(texts)
-        return line.rstrip(" ") + "\n" if len(line) <= 100 else f"{name}: " + "\n    | ".join(texts) + "\n"
-
-    def _regular(self, expression: Expression) -> Expression:
-        return without_spelled(expression, self.grammar) if self.strict else expression
-
-    def _hoist(self, expression: Expression) -> str:
-        if expression not in self.hoisted:
-            i = len(self.hoisted) + 1
-            while f"T_{i}" in self.names.values():
-                i += 1
-            self.hoisted[expression] = f"T_{i}"
-            self.names[f"\0{i}"] = f"T_{i}"
-        return self.hoisted[expression]
-
-    def _at(self, expression: Expression, level: int, in_terminal: bool) -> str:
-        text, own = self._write(expression, in_terminal)
-        return text if own >= level and (text or level <= 1) else f"({text})"
-
-    def _refuse(self, expression: Expression, what: str, hint: str) -> tuple[str, int]:
-        if self.strict:
-            raise GrammarError(what, where=f"in {str(expression)[:80]}", expected="what Lark can say", hint=hint)
-        return f"<{expression!r}>", 3
-
-    def _write(self, expression: Expression, in_terminal: bool) -> tuple[str, int]:
-        """The text, and how tightly it binds: 0 alternatives, 1 a series, 2 with an operator, 3 one item."""
-        match expression:
-            case Literal(b"") | Seq(()):
-                return "", 1
-            case Literal(raw):
-                try:
-                    return lark_string(raw.decode()), 3
-                except UnicodeDecodeError:
-                    return self._refuse(
-                        expression, "bytes that are no characters have no form in Lark", "cut the text between characters"
-                    )
-            case Pattern(regex, flags):
-                if not regex:
-                    return "", 1
-                if not self.grammar.lexer and not in_terminal:
-                    tree = read_regex(regex, flags)
-                    if is_nullable(tree):  # Lark takes no regex that may be empty
-                        rest = without_empty(tree)
-                        return ("", 1) if rest == Alt(()) else (lark_regex(Pattern(write_regex(rest))) + "?", 2)
-                return lark_regex(expression), 3
-            case Ref(name):
-                return self.names.get(name, name), 3
-            case Special(token):
-                if isinstance(token, int):
-                    return f"<[{token}]>", 3
-                if re.fullmatch(r"<[^<>\n\[][^<>\n]*>", token):
-                    return token, 3
-                return self._refuse(
-                    expression, f"special token {token!r} has no form in Lark", "name it by its id: Special(123)"
-                )
-            case Seq(items):
-                return " ".join(t for t in (self._at(i, 2, in_terminal) for i in items) if t != "()"), 1
-            case Alt(()):
-                if in_terminal:
-                    return "/a/ & /b/", 0
-                if "\0nothing" not in self.names:
-                    self.names |= {"\0nothing": next(iter(unique_names(["nothing"], str, self.names.values()).values()))}
-                return self.names["\0nothing"], 3
-            case Alt(items):
-                return " | ".join(self._at(i, 1, in_terminal) for i in items), 0
-            case Repeat(item, low, high):
-                if high == 0:
-                    return "", 1
-                inner = self._at(item, 3, in_terminal)
-                if (low, high) in ((0, None), (1, None), (0, 1)):
-                    return inner + write_count(low, high), 2
-                if high is None:
-                    return f"{inner}~{low} {inner}*", 1
-                return (f"{inner}~{low}" if low == high else f"{inner}~{low}..{high}"), 2
-            case And(items) if in_terminal or not self.strict:
-                return " & ".join(self._at(i, 2, in_terminal) for i in items), 0
-            case Not(item) if in_terminal or not self.strict:
-                return "~" + self._at(item, 3, in_terminal), 2
-            case Spelled() if not self.strict:
-                return self._refuse(expression, "", "")
-            case Spelled() if not self.grammar.lexer:
-                return self._write(self._regular(expression), in_terminal)
-            case And() | Not() | Spelled():
-                return self._hoist(expression), 3
-        raise AssertionError(expression)

@@ -170,7 +170,9 @@ _CATEGORY_NAMES = {
     "Other_Letter": "Lo", "Mark": "M", "Number": "N", "Decimal_Number": "Nd", "Letter_Number": "Nl", "Punctuation": "P",
     "Symbol": "S", "Separator": "Z", "Space_Separator": "Zs", "Other": "C", "Control": "Cc",
 }  # fmt: skip
-_CATEGORIES = ("L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn").split()
+_CATEGORIES = (
+    "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co Cn"
+).split()
 
 
 # Reading
@@ -228,13 +230,18 @@ class _Reader:
                 if self._group_head(at):
                     if len(stack) > self.max_depth:
                         raise RegexFault(
-                            f"groups are nested too deeply: more than {self.max_depth} levels", at, hint="raise max_depth"
+                            f"groups are nested too deeply: more than {self.max_depth} levels",
+                            at,
+                            hint="raise max_depth",
                         )
                     stack.append(_Group(at, outer))
             elif char == ")":
                 if len(stack) == 1:
                     raise RegexFault(
-                        "unbalanced ')'", at, expected="the end of the pattern", hint="write \\) for the character itself"
+                        "unbalanced ')'",
+                        at,
+                        expected="the end of the pattern",
+                        hint="write \\) for the character itself",
                     )
                 self.i += 1
                 self.flags = here.flags
@@ -263,7 +270,9 @@ class _Reader:
             else:
                 self._append(here, self._repeats(self._atom(char)))
         if len(stack) > 1:
-            raise RegexFault("group does not end", stack[-1].at, expected="')'", hint="write \\( for the character itself")
+            raise RegexFault(
+                "group does not end", stack[-1].at, expected="')'", hint="write \\( for the character itself"
+            )
         return _close(stack[0])
 
     @staticmethod
@@ -280,7 +289,7 @@ class _Reader:
         if not text.startswith("?", self.i):
             return True
         rest = text[self.i + 1 : self.i + 3]
-        if rest[:1] in "=!" and rest or rest in ("<=", "<!"):
+        if (rest[:1] in "=!" and rest) or rest in ("<=", "<!"):
             raise RegexFault(
                 "look-around is not supported",
                 at,
@@ -322,7 +331,9 @@ class _Reader:
                 high = int(count[4]) if count[4] else int(count[3]) if count[3] else None if count[2] else low
                 if high is not None and high < low:
                     raise RegexFault(
-                        f"repeat counts are in the wrong order: {{{low},{high}}}", at, expected="{low,high} with low <= high"
+                        f"repeat counts are in the wrong order: {{{low},{high}}}",
+                        at,
+                        expected="{low,high} with low <= high",
                     )
                 self.i = count.end()
             else:
@@ -348,7 +359,7 @@ class _Reader:
             return ANY if "s" in self.flags else ANY_BUT_LINE_FEED
         if char == "\\":
             return self._fold(self._escape(in_class=False))
-        if char in "*+?" or char == "{" and _COUNT.match(self.text, at):
+        if char in "*+?" or (char == "{" and _COUNT.match(self.text, at)):
             raise RegexFault(f"nothing to repeat before {char!r}", at, expected="an expression", hint=f"write \\{char}")
         self.i += 1
         return self._fold(single(char))
@@ -424,7 +435,9 @@ class _Reader:
         first = True
         while first or not text.startswith("]", self.i):
             if self.i >= len(text):
-                raise RegexFault("character class does not end", at, expected="']'", hint="write \\[ for the character itself")
+                raise RegexFault(
+                    "character class does not end", at, expected="']'", hint="write \\[ for the character itself"
+                )
             begin = self.i
             low = self._member()
             if text.startswith("-", self.i) and text[self.i + 1 : self.i + 2] not in ("]", "") and _is_one(low):
@@ -642,7 +655,7 @@ def write_char(char: str) -> str:
     """The character if it prints, else an escape that Python, Lark and the core read."""
     if char in "\n\r\t\f":
         return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}[char]
-    if char == " " or char.isprintable() and not unicodedata.combining(char):
+    if char == " " or (char.isprintable() and not unicodedata.combining(char)):
         return char
     code = ord(char)
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

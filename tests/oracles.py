@@ -147,8 +147,9 @@ def _join(a: Spans, b: Spans) -> Spans:
 
 
 def terminals_of(grammar: Grammar) -> list[Expression]:
-    """The terminals that the productions use: names of terminals, and regular expressions without a name."""
+    """The terminals that the start symbol can reach: names of terminals, and regular expressions without a name."""
     out: dict[Expression, None] = {}
+    reached = [grammar.start]
 
     def visit(expression: Expression) -> None:
         match expression:
@@ -157,14 +158,16 @@ def terminals_of(grammar: Grammar) -> list[Expression]:
             case Ref(name):
                 if name in grammar.terminals:
                     out[expression] = None
+                elif name not in reached:
+                    reached.append(name)
             case Seq(items) | Alt(items):
                 for item in items:
                     visit(item)
             case Repeat(item):
                 visit(item)
 
-    for body in grammar.productions.values():
-        visit(body)
+    for name in reached:
+        visit(grammar.productions[name])
     return list(out)
 
 
@@ -177,6 +180,8 @@ def _spans(grammar: Grammar, leaves: dict[Expression, Spans], n: int) -> Spans:
             return known[expression.name]
         if expression in leaves:
             return leaves[expression]
+        if not isinstance(expression, Seq | Alt | Repeat):
+            return frozenset()  # in a production that the start symbol cannot reach
         return _combine(expression, spans_of, n)
 
     while True:
@@ -272,3 +277,58 @@ def grammar_of(case: dict) -> Grammar:
     if "gbnf" in case:
         return from_gbnf(case["gbnf"])
     return from_regex(case["regex"], case.get("flags", ""))
+
+
+# Random grammars
+
+
+def random_grammar(rng, *, lexer: bool = False, operators: bool = True) -> Grammar:
+    """A small grammar over the letters a and b: recursion of every kind, empty rules, and with `operators` & and ~ too."""
+    from weft.grammar.grammar import Terminal
+
+    def regular(depth: int) -> Expression:
+        kind = rng.randrange(9 if operators and depth else 6 if depth else 2)
+        match kind:
+            case 0:
+                return Literal(rng.choice([b"a", b"b", b"ab"]))
+            case 1:
+                return Pattern(rng.choice(["[ab]", "a+", "b|ab", "[^a]", "ab?a"]))
+            case 2 | 3:
+                return Seq(tuple(regular(depth - 1) for _ in range(rng.randint(1, 2))))
+            case 4:
+                return Alt(tuple(regular(depth - 1) for _ in range(rng.randint(1, 2))))
+            case 5:
+                low = rng.randint(0, 2)
+                return Repeat(regular(depth - 1), low, rng.choice([None, max(1, low + rng.randint(0, 1))]))
+            case 6:
+                return And((regular(depth - 1), regular(depth - 1)))
+            case 7:
+                return And((Pattern("[ab]{1,3}"), Not(regular(depth - 1))))
+            case _:
+                return Spelled(Pattern("[ab]+"), ((97, Literal(b"bb")), (98, regular(0))))
+
+    names = ["start", "x", "y"]
+    tokens = {f"T{i}": Terminal(regular(2), rng.randint(0, 1) if lexer else 0) for i in range(2)}
+    if lexer:  # no lexeme is empty
+        tokens = {n: Terminal(And((Pattern("[ab]+"), t.expression)), t.priority) for n, t in tokens.items()}
+
+    def body(depth: int) -> Expression:
+        kind = rng.randrange(8 if depth else 3)
+        match kind:
+            case 0:
+                return Ref(rng.choice(names))
+            case 1:
+                return Ref(rng.choice(list(tokens)))
+            case 2:
+                return regular(1) if not lexer else Literal(rng.choice([b"a", b"b", b"ab"]))
+            case 3 | 4 | 5:
+                return Seq(tuple(body(depth - 1) for _ in range(rng.randint(0, 3))))
+            case 6:
+                return Alt(tuple(body(depth - 1) for _ in range(rng.randint(1, 3))))
+            case _:
+                return Repeat(body(depth - 1), rng.randint(0, 1), rng.choice([None, 2]))
+
+    productions = {name: Alt(tuple(body(2) for _ in range(rng.randint(1, 2)))) for name in names}
+    if lexer and rng.random() < 0.3:
+        return Grammar("start", productions, {**tokens, "BLANK": Terminal(Pattern("b+"))}, ("BLANK",), lexer=True)
+    return Grammar("start", productions, tokens, lexer=lexer)

@@ -1,5 +1,6 @@
 import oracles
 import pytest
+
 from weft.errors import GrammarError
 from weft.grammar.grammar import Grammar, Literal, Ref, Seq, Terminal
 from weft.grammar.lark import from_lark, load
@@ -109,7 +110,9 @@ def test_a_long_chain_of_rules_is_no_problem():
 
 def test_what_no_text_can_use_is_left_out():
     grammar = from_lark('start: A\nunused: B\nA: "a" C\nB: "b"\nC: "c"')
-    assert grammar == Grammar("start", {"start": Ref("A")}, {"A": Terminal(Seq((Literal(b"a"), Literal(b"c"))))}, lexer=True)
+    assert grammar == Grammar(
+        "start", {"start": Ref("A")}, {"A": Terminal(Seq((Literal(b"a"), Literal(b"c"))))}, lexer=True
+    )
 
 
 def test_an_embedded_grammar_is_merged_under_new_names():

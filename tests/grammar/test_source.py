@@ -1,4 +1,5 @@
 import pytest
+
 from weft.errors import GrammarError
 from weft.grammar.source import Source, did_you_mean, one_of
 
@@ -6,9 +7,7 @@ from weft.grammar.source import Source, did_you_mean, one_of
 def test_where_shows_the_line_with_carets_under_the_mistake():
     source = Source('start: block\nblock: "{" stmnt* "}"\n', "cpp.lark")
     at = source.text.index("stmnt")
-    assert source.where(at, at + 5) == (
-        'cpp.lark:2:12\n   2 | block: "{" stmnt* "}"\n     |            ^^^^^'
-    )
+    assert source.where(at, at + 5) == ('cpp.lark:2:12\n   2 | block: "{" stmnt* "}"\n     |            ^^^^^')
 
 
 def test_where_at_the_end_of_the_text_points_behind_the_last_character():

@@ -17,6 +17,7 @@ from typing import Any
 
 from weft.errors import SchemaError
 from weft.schemas import numbers, strings
+from weft.schemas.formats import EXACT
 from weft.schemas.schema import (
     ANY,
     ARRAY,
@@ -118,6 +119,7 @@ class Combiner:
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
+        self._negations = 0
         self._disjoint: dict[tuple[Conj, Conj], bool] = {}
 
     def get(self, number: int) -> Schema:
@@ -354,6 +356,7 @@ class Combiner:
             if text.max is not None:
                 fail(STRING, string=String(min=text.max + 1))
             for rule in text.matches:
+                self._check_exact(rule, node.pointer)
                 fail(STRING, string=String(avoids=(rule,)))
             for rule in text.avoids:
                 fail(STRING, string=String(matches=(rule,)))
@@ -449,6 +452,11 @@ class Combiner:
             fail(OBJECT, object=Object(min=fact.max + 1))
         if fact.some:
             raise refuse("not", pointer, "around this schema cannot be combined")
+
+    def _check_exact(self, rule: Rule, pointer: str) -> None:
+        """Refuse the complement of a format of which we know only a part."""
+        if rule.kind == "format" and rule.source not in EXACT:
+            raise refuse("format", f"{pointer}/format", f"{rule.source!r} cannot be negated, not even through oneOf or if,")
 
     # --- oneOf ----------------------------------------------------------------------------------------------------
 
@@ -576,7 +584,16 @@ class Combiner:
 
     def holds(self, conj: Conj, value: Any) -> bool:
         """Whether one value satisfies the Conj."""
-        return all(self._holds(literal, value) if literal >= 0 else not self._holds(~literal, value) for literal in conj)
+        for literal in conj:
+            if literal < 0:
+                self._negations += 1
+                refuted = self._holds(~literal, value)
+                self._negations -= 1
+                if refuted:
+                    return False
+            elif not self._holds(literal, value):
+                return False
+        return True
 
     def _holds(self, number: int, value: Any) -> bool:
         self._check_progress(number)
@@ -590,12 +607,21 @@ class Combiner:
             return False
         if not all(any(self.holds(way, value) for way in group) for group in node.choices):
             return False
-        if not all(sum(self.holds(way, value) for way in group) == 1 for group in node.exactly):
-            return False
+        for group in node.exactly:
+            self._negations += 1
+            count = sum(self.holds(way, value) for way in group)
+            self._negations -= 1
+            if count != 1:
+                return False
         if kind & NUMBER:
             return node.number is None or numbers.admits(node.number, fraction(value))
         if kind == STRING:
-            return node.string is None or strings.admits(node.string, value)
+            if node.string is None or strings.admits(node.string, value):
+                return True
+            if self._negations:
+                for rule in node.string.matches:
+                    self._check_exact(rule, node.pointer)
+            return False
         if kind == ARRAY:
             return node.array is None or self._array_holds(node.array, value)
         return kind != OBJECT or node.object is None or self._object_holds(node.object, value)

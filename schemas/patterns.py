@@ -661,3 +661,12 @@ def uses(node: Node, codes: Ranges) -> bool:
     if isinstance(node, (Concat, Either)):
         return any(uses(item, codes) for item in node.items)
     return isinstance(node, Times) and uses(node.item, codes)
+
+
+def positions(node: Node) -> int:
+    """How many characters the pattern has when its counts are written out: about the size of its automaton."""
+    if isinstance(node, (Concat, Either)):
+        return sum(map(positions, node.items))
+    if isinstance(node, Times):
+        return positions(node.item) * max(node.min, node.max or 0, 1)
+    return 1

@@ -17,7 +17,7 @@ from functools import lru_cache
 from weft.errors import SchemaError
 from weft.grammar.grammar import Alt, And, Expression, Literal, Not, Pattern, Repeat, Seq, Spelled
 from weft.schemas import patterns
-from weft.schemas.formats import FORMATS
+from weft.schemas.formats import FORMATS, SHORT_FORMATS
 from weft.schemas.schema import Rule, String
 
 QUOTE = Literal(b'"')
@@ -32,6 +32,10 @@ STRING = Pattern(f'"(?:{CHAR_TEXT})*"')
 PLAIN_TEXT = r'[^"\\\x00-\x1f]|\\(?:["\\bfnrt]|u00[01][0-9a-fA-F])'
 PLAIN = Pattern(PLAIN_TEXT)
 PLAINS = Pattern(f"(?:{PLAIN_TEXT})*")
+
+# A pattern and a length together take about (states of the pattern) * length states. Beyond this the length is cut: the
+# longest strings are not generated, the others are.
+MAX_PRODUCT = 3_000
 
 _SHORT = {8: "b", 9: "t", 10: "n", 12: "f", 13: "r", 34: '"', 92: "\\"}
 
@@ -131,7 +135,7 @@ def rule_text(rule: Rule) -> Expression:
     """The inside of the strings that follow the rule, as JSON text."""
     if rule.kind == "values":
         return Alt(tuple(Literal(json_text(value)[1:-1].encode()) for value in rule.source))
-    sources = (rule.source,) if rule.kind == "pattern" else FORMATS[rule.source]
+    sources = _sources(rule)
     parts = []
     for source in sources:
         node = patterns.search_node(source)
@@ -139,12 +143,31 @@ def rule_text(rule: Rule) -> Expression:
     return parts[0] if len(parts) == 1 else And(tuple(parts))
 
 
+def _sources(rule: Rule) -> tuple[str, ...]:
+    if rule.kind == "pattern":
+        return (str(rule.source),)
+    return SHORT_FORMATS[rule.source[1:]] if rule.source.startswith("~") else FORMATS[rule.source]
+
+
+def _shorter(rule: Rule) -> Rule:
+    """The rule to intersect with a length."""
+    return Rule("format", f"~{rule.source}") if rule.kind == "format" and rule.source in SHORT_FORMATS else rule
+
+
+def _states(rule: Rule) -> int:
+    """About how many states the rule takes."""
+    if rule.kind == "values":
+        return sum(map(len, rule.source)) + 1
+    nodes = [patterns.search_node(source) for source in _sources(rule)]
+    return sum(len(source) for source in _sources(rule)) if None in nodes else sum(patterns.positions(n) for n in nodes if n)
+
+
 def _width(rule: Rule) -> tuple[int, int | None]:
     if rule.kind == "pattern":
         node = patterns.search_node(rule.source)
         return patterns.width(node) if node is not None else (0, None)
     if rule.kind == "format":
-        node = patterns.search_node(FORMATS[rule.source][0])
+        node = patterns.search_node(_sources(rule)[0])
         return patterns.width(node) if node is not None else (0, None)
     return min(map(len, rule.source), default=0), max(map(len, rule.source), default=0)
 
@@ -154,8 +177,10 @@ def text(shape: String) -> Expression | None:
     """The inside of the string, plainly written; None if any plain text will do."""
     least, most = shape.min, shape.max
     parts: list[Expression] = []
+    states, lowest = 1, 0
     for rule in shape.matches:
         low, high = _width(rule)
+        lowest = max(lowest, low)
         if low >= least:
             least = 0
         if most is not None and high is not None and high <= most:
@@ -170,10 +195,15 @@ def text(shape: String) -> Expression | None:
                 parts.append(_times(node.item, bottom, top))
                 least, most = 0, None
                 continue
+        if least or most is not None:
+            rule = _shorter(rule)
         inside = rule_text(rule)
         if inside != PLAINS:
             parts.append(inside)
+            states *= _states(rule)
     if least or most is not None:
+        if most is not None and parts and most * states > MAX_PRODUCT:
+            most = min(most, max(MAX_PRODUCT // states, 2 * max(least, lowest), lowest + 32))
         parts.append(Repeat(PLAIN, least, most))
     if shape.avoids:
         if not parts:

@@ -12,8 +12,25 @@ void TerminalCache::put(const std::string& key, const std::shared_ptr<const Term
     u64 size = key.size() + 200;
     for (auto& p : t->parts) size += p.dfa->next.size() * 4 + p.dfa->size() * 24;
     std::lock_guard<std::mutex> guard(lock);
-    if (used + size > limit) map.clear(), used = 0;
+    make_room(size);
     if (size <= limit && map.emplace(key, t).second) used += size;
+}
+
+void TerminalCache::make_room(u64 size) {
+    if (used + size > limit) map.clear(), trees.clear(), used = 0;
+}
+
+RxPtr TerminalCache::find_tree(const std::string& key) {
+    std::lock_guard<std::mutex> guard(lock);
+    auto it = trees.find(key);
+    return it == trees.end() ? nullptr : it->second;
+}
+
+void TerminalCache::put_tree(const std::string& key, const RxPtr& rx) {
+    u64 size = key.size() * 16 + 4096;  // the tree, and the automaton that may be kept with it
+    std::lock_guard<std::mutex> guard(lock);
+    make_room(size);
+    if (size <= limit && trees.emplace(key, rx).second) used += size;
 }
 
 u64 TerminalCache::size_bytes() {
@@ -21,7 +38,7 @@ u64 TerminalCache::size_bytes() {
     return used;
 }
 
-Regular::Regular(const GrammarSpec& grammar, const Limits& l) : g(grammar), limits(l), regular(grammar.exprs.size()) {
+Regular::Regular(const GrammarSpec& grammar, const Limits& l, TerminalCache* c) : g(grammar), limits(l), regular(grammar.exprs.size()), cache(c) {
     for (u32 i = 0; i < g.terminals.size(); ++i) names.emplace(g.terminals[i].name, i);
     for (u32 i = 0; i < g.exprs.size(); ++i) {  // children come before their parents
         const Expr& e = g.exprs[i];
@@ -82,10 +99,19 @@ void Regular::key(u32 i, std::string& out) const {
     }
 }
 
-RxPtr Regular::to_rx(u32 i, u32 depth) const {
-    if (depth > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, depth, "raise Limits.depth");
+RxPtr Regular::to_rx(u32 i) const {
+    Expr::Kind kind = g.exprs[i].kind;
+    if (!cache || (kind != Expr::Pattern && kind != Expr::Spelled)) return make_rx(i);
+    std::string k;
+    key(i, k);
+    RxPtr r = cache->find_tree(k);
+    if (!r) cache->put_tree(k, r = make_rx(i));
+    return r;
+}
+
+RxPtr Regular::make_rx(u32 i) const {
     const Expr& e = g.exprs[i];
-    auto child = [&](u32 k) { return to_rx(g.children[e.first + k], depth + 1); };
+    auto child = [&](u32 k) { return to_rx(g.children[e.first + k]); };
     auto all = [&] {
         std::vector<RxPtr> out;
         for (u32 k = 0; k < e.count; ++k) out.push_back(child(k));
@@ -97,7 +123,7 @@ RxPtr Regular::to_rx(u32 i, u32 depth) const {
         case Expr::Ref: {
             u32 t = terminal_named(e.text);
             if (t == NONE) throw GrammarFault("'" + std::string(e.text) + "' is not a terminal", "a regular expression");
-            return to_rx(g.terminals[t].expr, depth + 1);
+            return to_rx(g.terminals[t].expr);
         }
         case Expr::Seq: return rx_cat(all());
         case Expr::Alt: return rx_or(all());

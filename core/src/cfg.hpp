@@ -39,21 +39,25 @@ class TerminalCache {
     explicit TerminalCache(u64 limit_bytes) : limit(limit_bytes) {}
     std::shared_ptr<const Terminal> find(const std::string& key);
     void put(const std::string& key, const std::shared_ptr<const Terminal>& t);
+    RxPtr find_tree(const std::string& key);
+    void put_tree(const std::string& key, const RxPtr& rx);
     u64 size_bytes();
 
   private:
+    void make_room(u64 size);
     std::mutex lock;
     std::unordered_map<std::string, std::shared_ptr<const Terminal>> map;
+    std::unordered_map<std::string, RxPtr> trees;  // of patterns and what is made of them
     u64 limit, used = 0;
 };
 
 // Turns regular expressions of a GrammarSpec into trees and terminals.
 class Regular {
   public:
-    Regular(const GrammarSpec& g, const Limits& limits);
+    Regular(const GrammarSpec& g, const Limits& limits, TerminalCache* cache = nullptr);
     bool is_regular(u32 expr) const { return regular[expr]; }
     void key(u32 expr, std::string& out) const;
-    RxPtr to_rx(u32 expr, u32 depth = 0) const;
+    RxPtr to_rx(u32 expr) const;
     u32 terminal_named(std::string_view name) const;  // index into g.terminals, or NONE
 
   private:
@@ -62,6 +66,8 @@ class Regular {
     std::vector<u8> regular;  // no nonterminal and no special token below
     std::unordered_map<std::string_view, u32> names;
     void check_circles() const;
+    RxPtr make_rx(u32 expr) const;
+    TerminalCache* cache;
 };
 
 }  // namespace weft

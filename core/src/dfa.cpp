@@ -16,9 +16,7 @@ struct Partition {
     std::vector<u32> marked, touched;
 
     Partition(u32 n, const std::vector<u32>& initial) : elems(n), loc(n), block(n) {
-        std::vector<u32> order(n);
-        for (u32 i = 0; i < n; ++i) order[i] = i;
-        std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return initial[a] < initial[b]; });
+        std::vector<u32> order = sorted_by(initial, n);
         for (u32 i = 0; i < n; ++i) {
             if (i == 0 || initial[order[i]] != initial[order[i - 1]]) {
                 if (!first.empty()) past.push_back(i);
@@ -28,6 +26,21 @@ struct Partition {
         }
         if (n) past.push_back(n);
         marked.assign(first.size(), 0);
+    }
+    static std::vector<u32> sorted_by(const std::vector<u32>& key, u32 n) {
+        std::vector<u32> order(n);
+        u32 top = 0;
+        for (u32 k : key) top = std::max(top, k);
+        if (top < 4 * n + 1024) {  // labels are small numbers: count them
+            std::vector<u32> at(std::size_t(top) + 2, 0);
+            for (u32 k : key) ++at[k + 1];
+            for (u32 k = 0; k <= top; ++k) at[k + 1] += at[k];
+            for (u32 i = 0; i < n; ++i) order[at[key[i]]++] = i;
+            return order;
+        }
+        for (u32 i = 0; i < n; ++i) order[i] = i;
+        std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return key[a] < key[b]; });
+        return order;
     }
     u32 count() const { return u32(first.size()); }
     void mark(u32 e) {
@@ -128,7 +141,9 @@ struct Nfa {
 };
 
 Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner);
+Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool merge = true);  // a AND b, or a AND NOT b
 Dfa compile_plain(const RxPtr& rx, const Limits& limits);
+std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits);
 Dfa complement(const Dfa& d, const Limits& limits);
 Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits);
 
@@ -234,12 +249,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             }
             return end;
         }
-        case Rx::And: {
-            Dfa d = compile_plain(rx->items[0], n.limits);
-            for (std::size_t i = 1; i < rx->items.size(); ++i) d = intersect(d, compile_plain(rx->items[i], n.limits), n.limits);
-            return embed(n, d, from);
-        }
-        case Rx::Not: return embed(n, complement(compile_plain(rx->items[0], n.limits), n.limits), from);
+        case Rx::And: case Rx::Not: return embed(n, *automaton(rx, n.limits), from);
     }
     return from;
 }
@@ -248,13 +258,20 @@ struct VecHash {
     std::size_t operator()(const std::vector<u32>& v) const { return std::size_t(hash_span(v.data(), v.size())); }
 };
 
-// Removes states from which nothing is accepted, merges equivalent ones, numbers the rest by breadth first search.
-Dfa finish(Dfa d) {
+// Removes states from which nothing is accepted, merges equivalent ones (unless `merge` is off), numbers the rest by breadth
+// first search.
+Dfa finish(const Dfa& d, bool merge = true) {
     u32 n = d.size();
-    std::vector<std::vector<u32>> back(n);
-    for (u32 s = 0; s < n; ++s)
-        for (u32 c = 0; c < d.classes; ++c)
-            if (u32 t = d.next[std::size_t(s) * d.classes + c]; t != DEAD) back[t].push_back(s);
+    std::vector<u32> head(n + 1, 0), back;
+    for (u32 t : d.next)
+        if (t != DEAD) ++head[t + 1];
+    for (u32 s = 0; s < n; ++s) head[s + 1] += head[s];
+    back.resize(head[n]);
+    {
+        std::vector<u32> at(head.begin(), head.end() - 1);
+        for (std::size_t i = 0; i < d.next.size(); ++i)
+            if (d.next[i] != DEAD) back[at[d.next[i]]++] = u32(i / d.classes);
+    }
     std::vector<u8> live(n, 0);
     std::vector<u32> stack;
     for (u32 s = 0; s < n; ++s)
@@ -262,8 +279,8 @@ Dfa finish(Dfa d) {
     while (!stack.empty()) {
         u32 s = stack.back();
         stack.pop_back();
-        for (u32 p : back[s])
-            if (!live[p]) live[p] = 1, stack.push_back(p);
+        for (u32 k = head[s]; k < head[s + 1]; ++k)
+            if (!live[back[k]]) live[back[k]] = 1, stack.push_back(back[k]);
     }
     Dfa out;
     std::memcpy(out.class_of, d.class_of, 256);
@@ -273,16 +290,24 @@ Dfa finish(Dfa d) {
         std::memset(out.class_of, 0, 256);
         return out;
     }
-    std::vector<Edge> edges;
-    for (u32 s = 0; s < n; ++s)
-        if (live[s])
-            for (u32 c = 0; c < d.classes; ++c) {
-                u32 t = d.next[std::size_t(s) * d.classes + c];
-                if (t != DEAD && live[t]) edges.push_back({s, c, t});
-            }
     std::vector<u32> block(n);
-    for (u32 s = 0; s < n; ++s) block[s] = live[s] ? (d.accept[s] ? 1 + d.label[s] : 0) : NONE;
-    u32 blocks = minimise(n, edges, block);
+    u32 blocks = n;
+    if (merge) {
+        std::vector<Edge> edges;
+        for (u32 s = 0; s < n; ++s)
+            if (live[s])
+                for (u32 c = 0; c < d.classes; ++c) {
+                    u32 t = d.next[std::size_t(s) * d.classes + c];
+                    if (t != DEAD && live[t]) edges.push_back({s, c, t});
+                }
+        u32 top = 0;
+        for (u32 s = 0; s < n; ++s) top = std::max(top, block[s] = d.accept[s] ? 1 + d.label[s] : 0);
+        for (u32 s = 0; s < n; ++s)
+            if (!live[s]) block[s] = top + 1;
+        blocks = minimise(n, edges, block);
+    } else {
+        for (u32 s = 0; s < n; ++s) block[s] = s;
+    }
     std::vector<u32> rep(blocks, NONE), order, number(blocks, NONE);
     for (u32 s = 0; s < n; ++s)
         if (live[s] && rep[block[s]] == NONE) rep[block[s]] = s;
@@ -373,21 +398,154 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
             d.next[i * d.classes + c] = t;
         }
     }
-    return finish(std::move(d));
+    return finish(d);
 }
 
 u32 any_label(const std::vector<u32>& l) { return l[0]; }
 
+bool is_text(const RxPtr& x) {  // only whole code points: all matches are valid UTF-8
+    if (x->kind == Rx::Bytes) {
+        std::size_t i = 0;
+        u32 c;
+        while (i < x->bytes.size())
+            if (!decode_utf8(x->bytes, i, c)) return false;
+        return true;
+    }
+    return std::all_of(x->items.begin(), x->items.end(), is_text);
+}
+
+bool is_literals(const Rx& x) {
+    return x.kind == Rx::Or && x.items.size() > 1 &&
+           std::all_of(x.items.begin(), x.items.end(), [](auto& i) { return i->kind == Rx::Bytes || i->kind == Rx::Empty; });
+}
+
+Dfa literal_tree(const Rx& x, const Limits& limits) {
+    Dfa d;
+    std::memset(d.class_of, 0, 256);
+    d.classes = 1;
+    for (auto& i : x.items)
+        for (char c : i->bytes)
+            if (!d.class_of[u8(c)]) {
+                if (d.classes == 256) break;  // class 0 is then a byte like any other
+                d.class_of[u8(c)] = u8(d.classes++);
+            }
+    auto add = [&] {
+        if (d.size() >= limits.dfa_states)
+            throw LimitFault("a list of literals needs too many states", limits.dfa_states, d.size() + 1, "raise Limits.dfa_states");
+        d.accept.push_back(0), d.label.push_back(0);
+        d.next.resize(d.next.size() + d.classes, DEAD);
+        return d.size() - 1;
+    };
+    add();
+    for (auto& i : x.items) {
+        u32 s = 0;
+        for (char c : i->bytes) {
+            std::size_t slot = std::size_t(s) * d.classes + d.class_of[u8(c)];
+            if (d.next[slot] == DEAD) {
+                u32 t = add();
+                d.next[slot] = t;
+            }
+            s = d.next[slot];
+        }
+        d.accept[s] = 1, d.label[s] = 1;
+    }
+    return d;
+}
+
+// a then b, when the text tells where a ends: what b begins with can never go on a match of a.
+bool concatenate(const Dfa& a, const Dfa& b, Dfa& d) {
+    if (a.empty() || b.empty()) return false;
+    for (u32 s = 0; s < a.size(); ++s)
+        if (a.accept[s])
+            for (int c = 0; c < 256; ++c)
+                if (a.step(s, u8(c)) != DEAD && b.step(b.start, u8(c)) != DEAD) return false;
+    std::unordered_map<u32, u32> pair_class;
+    std::vector<u8> first;
+    for (int c = 0; c < 256; ++c) {
+        auto [it, fresh] = pair_class.try_emplace(u32(a.class_of[c]) << 8 | b.class_of[c], u32(pair_class.size()));
+        if (fresh) first.push_back(u8(c));
+        d.class_of[c] = u8(it->second);
+    }
+    d.classes = u32(pair_class.size());
+    d.start = a.start;
+    u32 n = a.size() + b.size();
+    d.next.assign(std::size_t(n) * d.classes, DEAD);
+    for (u32 s = 0; s < n; ++s) {
+        bool in_a = s < a.size(), joint = in_a && a.accept[s];
+        d.accept.push_back(in_a ? joint && b.accept[b.start] : b.accept[s - a.size()]);
+        d.label.push_back(d.accept.back());
+        for (u32 c = 0; c < d.classes; ++c) {
+            u32 t = in_a ? a.step(s, first[c]) : DEAD, u = in_a ? (joint ? b.step(b.start, first[c]) : DEAD) : b.step(s - a.size(), first[c]);
+            d.next[std::size_t(s) * d.classes + c] = t != DEAD ? t : u != DEAD ? u + a.size() : DEAD;
+        }
+    }
+    return true;
+}
+
+// The automaton of an expression; kept with it, because front ends share their expressions.
+std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits) {
+    if (auto kept = std::atomic_load(&rx->automaton)) return kept;
+    auto d = std::make_shared<const Dfa>(compile_plain(rx, limits));
+    std::atomic_store(&rx->automaton, d);
+    return d;
+}
+
+Dfa compile_and(const RxPtr& rx, const Limits& limits) {
+    std::shared_ptr<const Dfa> d;
+    bool text = false;
+    for (auto& x : rx->items)
+        if (x->kind != Rx::Not) d = d ? std::make_shared<const Dfa>(intersect(*d, *automaton(x, limits), limits)) : automaton(x, limits), text = text || is_text(x);
+    if (!d || !text) {  // what Not leaves must be valid UTF-8
+        CodePoints all;
+        all.add(0, MAX_CODE_POINT);
+        auto utf8 = std::make_shared<const Dfa>(compile_plain(rx_rep(rx_class(all), 0, NONE), limits));
+        bool negated = std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::Not; });
+        if (!d) d = utf8;
+        else if (negated) d = std::make_shared<const Dfa>(intersect(*d, *utf8, limits));
+    }
+    for (auto& x : rx->items) {
+        if (x->kind != Rx::Not) continue;
+        bool merge = !is_literals(*x->items[0]) && x->items[0]->kind != Rx::Bytes;  // taking words away makes no two states alike
+        d = std::make_shared<const Dfa>(product(*d, *automaton(x->items[0], limits), limits, true, merge));
+    }
+    return *d;
+}
+
 Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
+    if (rx->kind == Rx::And) return compile_and(rx, limits);
+    if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits), limits);
+    if (is_literals(*rx)) return finish(literal_tree(*rx, limits), false);
+    if (rx->kind == Rx::Cat && std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::And; })) {
+        Dfa whole;
+        bool ok = true;
+        std::vector<RxPtr> run;
+        auto append = [&](const RxPtr& x) {
+            auto d = automaton(x, limits);
+            Dfa joined;
+            if (whole.empty()) joined = *d;
+            else ok = ok && concatenate(whole, *d, joined);
+            whole = std::move(joined);
+        };
+        for (std::size_t i = 0; i < rx->items.size() && ok; ++i) {
+            if (rx->items[i]->kind == Rx::And) {
+                if (!run.empty()) append(rx_cat(run)), run.clear();
+                if (ok) append(rx->items[i]);
+            } else {
+                run.push_back(rx->items[i]);
+            }
+        }
+        if (ok && !run.empty()) append(rx_cat(run));
+        if (ok && !whole.empty()) return finish(whole, false);
+    }
     Nfa n(limits);
     u32 start = n.add(), end = build(n, rx, start, 0);
     n.states[end].label = 1;
     return determinise(n, start, limits, any_label);
 }
 
-Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus) {  // a AND b, or a AND NOT b
+Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool merge) {
     Dfa d;
-    if (a.empty() || (b.empty() && !minus)) return finish(std::move(d));
+    if (a.empty() || (b.empty() && !minus)) return finish(d);
     std::unordered_map<u32, u32> pair_class;
     std::vector<u8> first;
     for (int c = 0; c < 256; ++c) {
@@ -422,7 +580,7 @@ Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus) {  // 
             d.next[i * d.classes + c] = to;
         }
     }
-    return finish(std::move(d));
+    return finish(d, merge);
 }
 
 Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits) { return product(a, b, limits, false); }
@@ -443,8 +601,16 @@ void name_states(Dfa& d) {
     u32 n = d.size();
     d.hash.assign(n, {});
     d.fan.assign(n, 0);
+    struct Run {
+        u8 lo, hi, cls;
+    };
+    std::vector<Run> runs;  // the bytes as ranges of one class
+    for (int b = 0; b < 256; ++b)
+        if (runs.empty() || runs.back().cls != d.class_of[b]) runs.push_back({u8(b), u8(b), d.class_of[b]});
+        else runs.back().hi = u8(b);
     for (u32 s = 0; s < n; ++s)
-        for (int b = 0; b < 256; ++b) d.fan[s] = u16(d.fan[s] + (d.step(s, u8(b)) != DEAD));
+        for (auto& r : runs)
+            if (d.next[std::size_t(s) * d.classes + r.cls] != DEAD) d.fan[s] = u16(d.fan[s] + r.hi - r.lo + 1);
     std::vector<u32> index(n, NONE), low(n), comp(n, NONE), stack, order;
     std::vector<std::pair<u32, u32>> call;
     u32 counter = 0, comps = 0;
@@ -490,12 +656,13 @@ void name_states(Dfa& d) {
     // ranges of bytes, so that the name does not depend on how bytes were put into classes
     auto describe = [&](u32 s, Hash128& h, auto&& target) {
         h.add(d.accept[s] ? 1 + d.label[s] : 0);
-        for (int b = 0; b < 256;) {
-            u32 t = d.step(s, u8(b));
-            int e = b;
-            while (e < 255 && d.step(s, u8(e + 1)) == t) ++e;
-            if (t != DEAD) h.add(u64(b) << 8 | u64(e)), target(t, h);
-            b = e + 1;
+        const u32* row = d.next.data() + std::size_t(s) * d.classes;
+        for (std::size_t i = 0; i < runs.size();) {
+            u32 t = row[runs[i].cls];
+            std::size_t e = i;
+            while (e + 1 < runs.size() && row[runs[e + 1].cls] == t) ++e;
+            if (t != DEAD) h.add(u64(runs[i].lo) << 8 | u64(runs[e].hi)), target(t, h);
+            i = e + 1;
         }
     };
     std::vector<u32> local(n, NONE), queue;

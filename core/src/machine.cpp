@@ -34,7 +34,7 @@ struct Net {  // the automaton of one nonterminal while it is being built
 class Builder {
   public:
     Builder(const GrammarSpec& g, const Limits& limits, TerminalCache& cache)
-        : g(g), limits(limits), cache(cache), regular(g, limits), machine(std::make_shared<Machine>()) {}
+        : g(g), limits(limits), cache(cache), regular(g, limits, &cache), machine(std::make_shared<Machine>()) {}
 
     std::shared_ptr<const Machine> run() {
         machine->lexer = g.lexer;

@@ -89,6 +89,7 @@ RxPtr respell(const RxPtr& item, const std::vector<std::pair<u32, RxPtr>>& spell
         default: break;
     }
     auto r = std::make_shared<Rx>(*item);
+    r->automaton.reset();
     for (auto& x : r->items) x = respell(x, spellings);
     if (r->kind == Rx::Not || r->kind == Rx::And)
         throw GrammarFault("Spelled cannot hold And or Not", "a pattern without them", "put And and Not around Spelled");

@@ -11,6 +11,7 @@
 
 namespace weft {
 
+struct Dfa;
 struct Rx;
 using RxPtr = std::shared_ptr<const Rx>;
 
@@ -20,6 +21,7 @@ struct Rx {
     CodePoints points;         // Class
     std::vector<RxPtr> items;  // Cat, Or, And; Rep and Not: one
     u32 min = 0, max = NONE;   // Rep; NONE: without end
+    mutable std::shared_ptr<const Dfa> automaton;  // once it was needed; read and written atomically
 };
 
 RxPtr rx_empty();

@@ -68,10 +68,10 @@ void Store::put(const Key& k, std::shared_ptr<const void> value, std::size_t byt
     }
 }
 
-std::shared_ptr<const Entry> Store::entry(const Terminal& t, u32 q, u32 node) {
+std::shared_ptr<const Entry> Store::entry(const Terminal& t, u32 q, u32 node, bool may_mend) {
     Key k = key_of(t, q, node, false);
     if (auto found = find(k)) return std::static_pointer_cast<const Entry>(found);
-    auto e = std::make_shared<const Entry>(build(t, q, node));
+    auto e = std::make_shared<const Entry>(build(t, q, node, may_mend));
     put(k, e, e->bytes());
     return e;
 }
@@ -102,9 +102,9 @@ void walk(const Trie& trie, u32 node, u32 q, const Step& step, const Accept& acc
 
 }  // namespace
 
-Entry Store::build(const Terminal& t, u32 q, u32 node) {
+Entry Store::build(const Terminal& t, u32 q, u32 node, bool may_mend) {
     Entry e;
-    if (t.plain() ? build_from_twin(t, q, node, e) : build_counted(t, q, node, e)) return e;
+    if (t.plain() ? may_mend && build_from_twin(t, q, node, e) : build_counted(t, q, node, e)) return e;
     std::vector<u32> tokens;
     auto inner = [&](u32 n) {
         if (trie.token[n] != NONE) tokens.push_back(trie.token[n]);
@@ -204,7 +204,7 @@ bool Store::build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e) {
     u32 alike = 0;
     for (int b = 0; b < 256; ++b) alike += same(d.step(q, u8(b)), d.step(twin, u8(b)));
     if (alike < 192 || same(q, twin)) return false;
-    std::shared_ptr<const Entry> base = entry(t, twin, node);
+    std::shared_ptr<const Entry> base = entry(t, twin, node, false);  // states can be each other's twins
     e.inner.bits.assign(trie.words(), 0);
     base->inner.or_into(e.inner.bits.data(), trie.words());
     auto set = [&](u32 n, bool on) {

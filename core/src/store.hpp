@@ -47,7 +47,7 @@ class Store {
     Store(const Trie& trie, u64 limit_bytes) : trie(trie), terminals(limit_bytes / 4), limit(limit_bytes) {}
 
     // The entry for state q of t at `node`; computed if it is not there. Thread-safe.
-    std::shared_ptr<const Entry> entry(const Terminal& t, u32 q, u32 node);
+    std::shared_ptr<const Entry> entry(const Terminal& t, u32 q, u32 node) { return entry(t, q, node, true); }
 
     u64 size_bytes();
     const Trie& trie;
@@ -72,7 +72,8 @@ class Store {
     Key key_of(const Terminal& t, u32 q, u32 node, bool unlimited) const;
     std::shared_ptr<const void> find(const Key& k);
     void put(const Key& k, std::shared_ptr<const void> value, std::size_t bytes);
-    Entry build(const Terminal& t, u32 q, u32 node);
+    std::shared_ptr<const Entry> entry(const Terminal& t, u32 q, u32 node, bool may_mend);
+    Entry build(const Terminal& t, u32 q, u32 node, bool may_mend);
     bool build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e);
     bool build_counted(const Terminal& t, u32 q, u32 node, Entry& e);
     std::shared_ptr<const Unlimited> unlimited(const Terminal& t, u32 part, u32 unit_state, u32 node);

@@ -13,6 +13,8 @@ from weft.decoders.generate import generate, stream  # noqa: E402
 from weft.decoders.models import CausalModel, CausalState  # noqa: E402
 from weft.decoders.result import Stop  # noqa: E402
 from weft.errors import BudgetExceeded, WeftError  # noqa: E402
+from weft.grammar.constraint import compile  # noqa: E402
+from weft.grammar.grammar import Alt, Grammar, Literal  # noqa: E402
 from weft.grammar.vocabulary import Vocabulary  # noqa: E402
 
 LETTERS = Vocabulary([bytes([byte]) for byte in b"abcdefgh"] + [b"ab", b"cd", None, None], [10, 11])
@@ -209,22 +211,34 @@ def test_the_time_is_told_apart():
     assert sum(parts) <= times.total_s
 
 
-def test_every_text_is_a_sentence_whatever_the_model_wants():
+NO_BUDGET_YET = pytest.mark.xfail(strict=True, reason="the core does not keep max_tokens yet")
+
+
+@pytest.mark.parametrize(
+    ("engine", "slack"),
+    [
+        ("toy", None),
+        ("toy", 0),
+        ("toy", 1),
+        ("core", None),
+        *(pytest.param("core", n, marks=NO_BUDGET_YET) for n in (0, 1)),
+    ],
+)
+def test_every_text_is_a_sentence_whatever_the_model_wants(engine, slack):
     rng = np.random.default_rng(0)
     for _ in range(60):
         sentences = {
             bytes(rng.choice(list(b"abcdefgh"), rng.integers(0, 6)).tolist()) for _ in range(int(rng.integers(1, 7)))
         }
-        constraint = ToyConstraint(sentences, LETTERS)
+        toy = constraint = ToyConstraint(sentences, LETTERS)
+        if engine == "core":
+            constraint = compile(Grammar("start", {"start": Alt(tuple(map(Literal, sorted(sentences))))}), LETTERS)
         noise = rng.normal(size=(97, LETTERS.size))
         lm = ToyLM(LETTERS, lambda tokens, noise=noise: dict(enumerate(noise[sum(tokens) % 97])))
-        shortest = int(constraint.cost(b""))
-        for budget in (shortest, shortest + 1, None):
-            if budget == 0:
-                continue
-            for temperature in (0.0, 2.0):
-                result = generate(lm, "", constraint, max_tokens=budget, temperature=temperature, seed=1)
-                assert result.data in sentences
-                assert budget is None or len(result.ids) <= budget
-                assert result.is_complete
-                assert result.commits + result.forced == len(result.ids)
+        budget = None if slack is None else max(1, int(toy.cost(b"")) + slack)
+        for temperature in (0.0, 2.0):
+            result = generate(lm, "", constraint, max_tokens=budget, temperature=temperature, seed=1)
+            assert result.data in sentences
+            assert budget is None or len(result.ids) <= budget
+            assert result.is_complete
+            assert result.commits + result.forced == len(result.ids)

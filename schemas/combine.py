@@ -119,7 +119,7 @@ class Combiner:
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
-        self._negations = 0
+        self._upper = False  # under a negation: whether a value may satisfy, not whether it surely does
         self._disjoint: dict[tuple[Conj, Conj], bool] = {}
 
     def get(self, number: int) -> Schema:
@@ -356,8 +356,8 @@ class Combiner:
             if text.max is not None:
                 fail(STRING, string=String(min=text.max + 1))
             for rule in text.matches:
-                self._check_exact(rule, node.pointer)
-                fail(STRING, string=String(avoids=(rule,)))
+                if self._is_exact(rule):
+                    fail(STRING, string=String(avoids=(rule,)))
             for rule in text.avoids:
                 fail(STRING, string=String(matches=(rule,)))
         if node.array:
@@ -453,10 +453,13 @@ class Combiner:
         if fact.some:
             raise refuse("not", pointer, "around this schema cannot be combined")
 
-    def _check_exact(self, rule: Rule, pointer: str) -> None:
-        """Refuse the complement of a format of which we know only a part."""
-        if rule.kind == "format" and rule.source not in EXACT:
-            raise refuse("format", f"{pointer}/format", f"{rule.source!r} cannot be negated, not even through oneOf or if,")
+    @staticmethod
+    def _is_exact(rule: Rule) -> bool:
+        """False for a format of which we know a part only: a string outside may still have the format.
+
+        So nothing is said to lack such a format, which leaves out some valid texts and lets no invalid one in.
+        """
+        return rule.kind != "format" or rule.source in EXACT
 
     # --- oneOf ----------------------------------------------------------------------------------------------------
 
@@ -585,13 +588,14 @@ class Combiner:
     def holds(self, conj: Conj, value: Any) -> bool:
         """Whether one value satisfies the Conj."""
         for literal in conj:
-            if literal < 0:
-                self._negations += 1
-                refuted = self._holds(~literal, value)
-                self._negations -= 1
-                if refuted:
+            if literal >= 0:
+                if not self._holds(literal, value):
                     return False
-            elif not self._holds(literal, value):
+                continue
+            self._upper = not self._upper
+            refuted = self._holds(~literal, value)
+            self._upper = not self._upper
+            if refuted:
                 return False
         return True
 
@@ -608,20 +612,20 @@ class Combiner:
         if not all(any(self.holds(way, value) for way in group) for group in node.choices):
             return False
         for group in node.exactly:
-            self._negations += 1
             count = sum(self.holds(way, value) for way in group)
-            self._negations -= 1
-            if count != 1:
+            self._upper = not self._upper
+            other = sum(self.holds(way, value) for way in group)
+            self._upper = not self._upper
+            low, high = min(count, other), max(count, other)
+            if not (low <= 1 <= high if self._upper else low == high == 1):
                 return False
         if kind & NUMBER:
             return node.number is None or numbers.admits(node.number, fraction(value))
         if kind == STRING:
-            if node.string is None or strings.admits(node.string, value):
-                return True
-            if self._negations:
-                for rule in node.string.matches:
-                    self._check_exact(rule, node.pointer)
-            return False
+            text = node.string
+            if text is not None and self._upper:
+                text = text._replace(matches=tuple(filter(self._is_exact, text.matches)))
+            return text is None or strings.admits(text, value)
         if kind == ARRAY:
             return node.array is None or self._array_holds(node.array, value)
         return kind != OBJECT or node.object is None or self._object_holds(node.object, value)

@@ -25,7 +25,7 @@ from weft.errors import SchemaError
 from weft.grammar.grammar import Alt, Expression, Grammar, Literal, Pattern, Ref, Repeat, Seq
 from weft.schemas import arrays, numbers, objects, patterns, strings
 from weft.schemas.combine import Combiner, fraction
-from weft.schemas.formats import FORMATS, NOT_REGULAR
+from weft.schemas.formats import FORMATS
 from weft.schemas.schema import (
     ANY,
     BOOLEAN,
@@ -310,12 +310,24 @@ class Reader:
                 if name is not None and name.startswith("#") and len(name) > 1:
                     self.index.setdefault(f"{resource.uri}{name}", (raw, resource, place))
                 for key, value in raw.items():
-                    if isinstance(value, (dict, list)) and key not in ("enum", "const", "default", "examples"):
+                    if key in _MAPS and isinstance(value, dict):
+                        at = Place(place, key, 0)
+                        stack.extend((inner, resource, Place(at, name, 0)) for name, inner in value.items())
+                    elif key in _INNER and isinstance(value, list):
+                        at = Place(place, key, 0)
+                        stack.extend((inner, resource, Place(at, i, 0)) for i, inner in enumerate(value))
+                    elif key in _INNER:
                         stack.append((value, resource, Place(place, key, 0)))
-            elif isinstance(raw, list):
-                for i, value in enumerate(raw):
-                    if isinstance(value, (dict, list)):
-                        stack.append((value, resource, Place(place, i, 0)))
+
+
+# Where subschemas stand; an "$id" anywhere else names nothing.
+_MAPS = frozenset({"$defs", "definitions", "properties", "patternProperties", "dependentSchemas", "dependencies"})
+_INNER = frozenset(
+    {
+        "items", "prefixItems", "additionalItems", "contains", "additionalProperties", "propertyNames", "allOf", "anyOf",
+        "oneOf", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties", "contentSchema",
+    }
+)  # fmt: skip
 
 
 def _swap(found: tuple[Any, Resource, Place]) -> tuple[Any, Place, Resource]:
@@ -419,8 +431,6 @@ def _string(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, res
     if name is not None:
         if name in FORMATS:
             rules.append(Rule("format", name))
-        elif name in NOT_REGULAR:
-            raise refuse("format", f"{place}/format", f"{name!r} is not a regular language")
     if least or most is not None or rules:
         node.string = String(least or 0, most, tuple(rules))
 

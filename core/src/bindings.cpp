@@ -409,6 +409,7 @@ NB_MODULE(_core, m) {
         })
         .def_prop_ro("is_complete", &Recognizer::is_complete)
         .def_prop_ro("is_dead", [](const Recognizer& self) { return self.states.back() == 0; })
+        .def_prop_ro("state", [](const Recognizer& self) { return self.states.back(); })
         .def("allowed_bytes", &Recognizer::allowed_bytes)
         .def("expected", &Recognizer::expected)
         .def_prop_ro("offset", [](const Recognizer& self) { return self.states.size() - 1; })

@@ -103,36 +103,31 @@ class Sampling:
 
         A row that has no finite score for any legal token decides nothing: all of them are equally good then.
         """
-        ids = allowed_ids(mask, row.shape[-1])
-        if not len(ids):
-            raise WeftError(
-                "no token is legal here that the model has a score for",
-                where=f"the model scores {row.shape[-1]} tokens, the mask has room for {mask.shape[-1] * 32}",
-                hint="compile the grammar for the vocabulary of this model: weft.compile(grammar, lm.vocabulary)",
-            )
-        if len(ids) == 1:
-            return int(ids[0])
         # PERF: numpy, since torch starts threads for rows of this size; on busy cores they wait for each other.
-        scores = row.detach().float().cpu().numpy()[ids].astype(np.float64)
-        scores[np.isnan(scores)] = -math.inf
+        legal = unpack(mask, row.shape[-1])
+        scores = np.where(legal, row.detach().float().cpu().numpy(), np.float32(-math.inf))
         best = scores.max()
+        if not math.isfinite(best):
+            scores = _decided(scores, legal)
+            best = np.float32(0.0)
         if self.temperature == 0:
-            return int(ids[scores.argmax()])
-        if math.isfinite(best):
-            scores = (scores - best) / self.temperature
-        else:
-            scores = np.where(scores == best, 0.0, -math.inf)
-        if self.top_k is not None and self.top_k < len(scores):
-            scores[scores < np.partition(scores, -self.top_k)[-self.top_k]] = -math.inf
-        share = np.exp(scores)
+            return int(scores.argmax())
+        share = np.exp((scores - best) / np.float32(max(self.temperature, 1e-30)))
+        ids = np.flatnonzero(share)
+        share = share[ids].astype(np.float64)
+        if self.top_k is not None and self.top_k < len(ids):
+            share[share < np.partition(share, -self.top_k)[-self.top_k]] = 0.0
         share /= share.sum()
         if self.top_p is not None and self.top_p < 1:
-            order = np.argsort(-share, kind="stable")
+            # Tokens of less than (1 - p) / n are less than 1 - p together: those that are needed are among the others.
+            kept = np.flatnonzero(share >= (1 - self.top_p) / len(share))
+            order = kept[np.argsort(-share[kept])]
             before = np.cumsum(share[order]) - share[order]
-            share[order[before >= self.top_p]] = 0.0  # the mass before it is enough already; never true of the first
-        drawn = float(torch.rand((), generator=generator, dtype=torch.float64)) * share.sum()
-        at = int(np.searchsorted(np.cumsum(share), drawn, side="right"))
-        return int(ids[min(at, len(ids) - 1 - int(np.argmax(share[::-1] > 0)))])
+            order = np.sort(order[before < self.top_p])  # the mass before is not enough yet; always true of the first
+            ids, share = ids[order], share[order]
+        upto = np.cumsum(share)
+        drawn = float(torch.rand((), generator=generator, dtype=torch.float64)) * upto[-1]
+        return int(ids[min(int(np.searchsorted(upto, drawn, side="right")), int(np.searchsorted(upto, upto[-1])))])
 
     def _cut(self, logits: torch.Tensor) -> torch.Tensor:
         # Only differences from the best score matter; a small temperature cannot overflow them.
@@ -148,6 +143,21 @@ class Sampling:
             )  # the mass before it is enough already; never true of the first
             logits = logits.masked_fill(beyond.scatter(-1, order.indices, beyond), -math.inf)
         return logits
+
+
+def _decided(scores: NDArray[np.float32], legal: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """0 for each of the best legal tokens, minus infinity for others, where the best score is no number."""
+    if not legal.any():
+        raise WeftError(
+            "no token is legal here that the model has a score for",
+            where=f"the model scores {len(scores)} tokens",
+            hint="compile the grammar for the vocabulary of this model: weft.compile(grammar, lm.vocabulary)",
+        )
+    scores = np.where(np.isnan(scores), np.float32(-math.inf), scores)
+    best = scores.max()
+    if math.isfinite(best):
+        return np.where(legal, scores - best, np.float32(-math.inf))
+    return np.where(legal & (scores == best), np.float32(0.0), np.float32(-math.inf))
 
 
 def gumbel(logits: torch.Tensor, temperature: float, generator: torch.Generator | None = None) -> torch.Tensor:

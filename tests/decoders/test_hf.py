@@ -5,6 +5,7 @@ The models are random and tiny: they want anything but what the grammar says.
 
 import copy
 import itertools
+import json
 
 import pytest
 
@@ -30,6 +31,7 @@ from weft.decoders.models import CausalModel, MaskedModel  # noqa: E402
 from weft.errors import BudgetExceeded, WeftError  # noqa: E402
 from weft.grammar.constraint import compile  # noqa: E402
 from weft.grammar.grammar import Alt, Grammar, Literal  # noqa: E402
+from weft.schemas.json_schema import from_json_schema  # noqa: E402
 
 LETTERS = "abcdefghijklmnop()[]<>"
 PAD, BEGIN, END = 22, 23, 24
@@ -321,3 +323,31 @@ def test_a_processor_needs_the_whole_history(constraint):
         hf.GrammarLogitsProcessor(constraint)(torch.tensor([1, 2]), torch.zeros(2, WIDTH))
     with pytest.raises(WeftError, match="shorter than its prompt"):
         hf.GrammarLogitsProcessor(constraint, prompt_len=3)(torch.tensor([[1, 2]]), torch.zeros(1, WIDTH))
+
+
+# -- the embedded model
+
+
+def test_the_embedded_model_writes_json_that_a_schema_accepts():
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 20},
+            "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        },
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    lm = hf.load_causal()
+    constraint = compile(from_json_schema(schema), lm.vocabulary)
+    results = [generate(lm, "A person as JSON: ", constraint, temperature=1.0, seed=seed) for seed in range(3)]
+    ids = torch.tensor([lm.encode("A person as JSON: ")])
+    processor = hf.GrammarLogitsProcessor(constraint)
+    beams = lm.model.generate(
+        ids, logits_processor=[processor], max_new_tokens=60, num_beams=3, num_return_sequences=3, do_sample=False
+    )
+    for text in [result.text for result in results] + [written(constraint, row, ids.shape[1]) for row in beams]:
+        person = json.loads(text)
+        assert list(person) == ["name", "age"]
+        assert isinstance(person["name"], str)
+        assert 0 <= person["age"] <= 150

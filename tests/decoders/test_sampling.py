@@ -91,6 +91,16 @@ def test_pick_is_always_legal():
         Sampling().pick(torch.arange(33.0), packed(40))
 
 
+@pytest.mark.parametrize("settings", [{}, {"top_k": 3}, {"top_p": 0.6}, {"top_k": 4, "top_p": 0.8}])
+def test_pick_draws_what_probabilities_says(settings):
+    row, mask = torch.tensor([3.0, 0.5, 2.0, 1.5, 1.4, -INF, 1.0, 0.0]), packed(1, 2, 3, 4, 5, 6, 7, words=1)
+    sampling, random = Sampling(0.7, **settings), seeded(3)
+    expected = sampling.probabilities(apply_mask(row.clone(), mask))
+    drawn = torch.tensor([sampling.pick(row, mask, random) for _ in range(5_000)])
+    assert torch.allclose(drawn.bincount(minlength=8) / 5_000, expected, atol=0.03)
+    assert set(drawn.tolist()) == set(expected.nonzero().flatten().tolist())
+
+
 def test_gumbel_noise_draws_from_the_softmax():
     row = torch.log(torch.tensor([0.1, 0.6, 0.3])).repeat(20_000, 1)
     shares = gumbel(row, 1.0, seeded(1)).argmax(-1).bincount(minlength=3) / 20_000

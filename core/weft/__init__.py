@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from weft.grammar.vocabulary import Vocabulary
     from weft.infill.canvas import HOLE, Canvas
     from weft.infill.check import check
-    from weft.infill.solver import Solver
     from weft.schemas.embed import from_lark
     from weft.schemas.json_schema import from_json_schema
     from weft.schemas.pydantic import from_pydantic
@@ -42,7 +41,6 @@ _HOME = {
     "weft.schemas.json_schema": ("from_json_schema",),
     "weft.schemas.pydantic": ("from_pydantic",),
     "weft.infill.canvas": ("HOLE", "Canvas"),
-    "weft.infill.solver": ("Solver",),
     "weft.infill.check": ("check",),
     "weft.decoders.generate": ("generate",),
     "weft.decoders.fill": ("fill",),

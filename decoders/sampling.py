@@ -53,12 +53,17 @@ def apply_mask(logits: torch.Tensor, mask: Mask) -> torch.Tensor:
     if logits.device.type == "cpu":
         return logits.masked_fill_(torch.from_numpy(~unpack(mask, size)), -math.inf)
     words = torch.from_numpy(np.ascontiguousarray(mask).view(np.int32)).to(logits.device, non_blocking=True)
-    shifts = torch.arange(32, device=logits.device, dtype=torch.int32)
-    bits = ((words.unsqueeze(-1) >> shifts) & 1).flatten(-2).bool()  # (..., words * 32)
+    bits = _bits(words)
     known = min(size, bits.shape[-1])
     logits[..., :known].masked_fill_(~bits[..., :known], -math.inf)
     logits[..., known:] = -math.inf
     return logits
+
+
+def _bits(words: torch.Tensor) -> torch.Tensor:
+    """int32 (..., words) -> bool (..., words * 32), where the words are."""
+    shifts = torch.arange(32, device=words.device, dtype=torch.int32)
+    return ((words.unsqueeze(-1) >> shifts) & 1).flatten(-2).bool()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from weft.decoders.sampling import Sampling, allowed_ids, apply_mask, gumbel, seeded, unpack  # noqa: E402
+from weft.decoders.sampling import Sampling, _bits, allowed_ids, apply_mask, gumbel, seeded, unpack  # noqa: E402
 from weft.errors import WeftError  # noqa: E402
 
 INF = math.inf
@@ -33,6 +33,20 @@ def test_forbidden_tokens_score_minus_infinity():
     out = apply_mask(logits, np.stack([packed(0, 33), packed(63)]))
     assert out is logits
     assert out.isfinite().nonzero().tolist() == [[0, 0], [0, 33], [1, 63]]
+
+
+def test_words_unpack_alike_on_an_accelerator():
+    words = np.stack([packed(0, 31, 33), packed(31, 63)])
+    assert torch.equal(_bits(torch.from_numpy(words.view(np.int32))), torch.from_numpy(unpack(words, 64)))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an accelerator")
+def test_masks_apply_alike_on_an_accelerator():
+    mask = np.stack([packed(0, 31, 33), packed(31, 63)])
+    for size in (40, 64, 80):
+        logits = torch.randn(2, size)
+        assert torch.equal(apply_mask(logits.cuda(), mask).cpu(), apply_mask(logits.clone(), mask))
 
 
 def test_greedy_takes_the_lowest_of_equal_tokens():

@@ -2,7 +2,7 @@
 
     é|ê is C3 (A9|AA) in UTF-8:    0 --C3--> 1 --A9,AA--> 2    becomes    0 --é,ê--> 2
 
-A path of bytes through the inner states of a character is walked once per inner state: its result is a table of offsets.
+A path of bytes through the inner states of a character is walked once per inner state: it becomes a table of offsets.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     item ::= [a-z]+ | "-"             "item": Alt((Repeat(Pattern("[a-z]"), 1, None), Literal(b"-")))
 
 GBNF has no lexer: every split of a text counts. Its characters are code points, and `.` is any of them, line feeds too.
-What llama.cpp takes and what is refused here: a rule that is defined twice (there the last one wins in silence), an empty class,
-and `!<token>`, which depends on the vocabulary.
+What llama.cpp takes and what is refused here: a rule that is defined twice (there the last one wins in silence), an
+empty class, and `!<token>`, which depends on the vocabulary.
 """
 
 from __future__ import annotations
@@ -99,8 +99,8 @@ def from_gbnf(
         if str(token) not in productions:
             raise source.error(
                 f"rule '{token}' is never defined",
-                token.start_pos,
-                token.end_pos,
+                token.start_pos or 0,
+                token.end_pos or 0,
                 expected=one_of(productions),
                 hint=did_you_mean(token, productions),
             )
@@ -118,12 +118,14 @@ def _parser() -> lark.Lark:
         parser="lalr",
         lexer="basic",
         postlex=Lines(opens=("LPAR",), closes=("RPAR",), continues=("VBAR", "__ANON_0")),
-    )  # type: ignore[arg-type]
+    )
 
 
 _READABLE = {
-    "_NL": "end of line", "NAME": "a rule name", "STRING": "a string", "CLASS": "[class]", "OPERATOR": "'*', '+' or '?'",
-    "COUNT": "'{m,n}'", "TOKEN": "<token>", "VBAR": "'|'", "LPAR": "'('", "RPAR": "')'", "DOT": "'.'", "__ANON_0": "'::='",
+    "_NL": "end of line", "NAME": "a rule name", "STRING": "a string", "CLASS": "[class]",
+    "OPERATOR": "'*', '+' or '?'",
+    "COUNT": "'{m,n}'", "TOKEN": "<token>", "VBAR": "'|'", "LPAR": "'('", "RPAR": "')'", "DOT": "'.'",
+    "__ANON_0": "'::='",
     "$END": "end of text",
 }  # fmt: skip
 _BRACKETS = re.compile(r'"(?:\\[^\n]|[^"\\\n])*"|\[(?:\\[^\n]|[^\]\\\n])*\]|#[^\n]*|[()]|[*+?{]')
@@ -142,7 +144,7 @@ def _check_depth(source: Source, max_depth: int) -> None:
         end = match.end()
         if depth > max_depth or repeats > max_depth:
             raise source.error(
-                f"{'brackets are nested' if depth > max_depth else 'repeats are piled up'} too deeply: more than {max_depth} levels",
+                f"{'brackets' if depth > max_depth else 'repeats'} are nested too deeply: more than {max_depth} levels",
                 match.start(),
                 expected=f"at most {max_depth} levels",
                 hint="give inner parts a name of their own, or raise max_depth",
@@ -320,8 +322,8 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
 def to_gbnf(grammar: Grammar, *, max_states: int = 2_000) -> str:
     """A GBNF text for the same texts; from_gbnf reads it back.
 
-    The start symbol is called `root`, other names change where GBNF needs it. GBNF has no lexer, so a grammar with one is printed
-    only where no text could be cut otherwise. llama.cpp itself takes no left recursion; it is printed as it is.
+    The start symbol is called `root`, other names change where GBNF needs it. GBNF has no lexer, so a grammar with one
+    is printed only where no text could be cut otherwise. llama.cpp takes no left recursion; it is printed as it is.
 
     Args:
         max_states: And and Not are printed as the rules of their automaton, of at most this many states.

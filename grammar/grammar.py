@@ -1,13 +1,15 @@
 """Grammar: terminals, productions and a start symbol, as one frozen value.
 
-Every front end ends here and the core starts here. A right-hand side is an expression, a tree of the named tuples below:
+Every front end ends here and the core starts here. A right-hand side is an expression, a tree of the named tuples
+below:
 
     pair: STRING ":" value        Seq((Ref("STRING"), Literal(b":"), Ref("value")))
     digits: /[0-9]/ ~ 2..4        Repeat(Pattern("[0-9]"), 2, 4)
 
 There are two ways to cut a text into lexemes, and they are different languages (DESIGN section 3):
 * scannerless (`lexer=False`; regex, GBNF, JSON Schema): a terminal is any regular sub-expression; every split counts.
-* longest match (`lexer=True`; Lark files): the text alone decides where a lexeme ends, `ignore` may stand between lexemes.
+* longest match (`lexer=True`; Lark files): the text alone decides where a lexeme ends, `ignore` may stand between
+  lexemes.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class Literal(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """A regular expression, anchored at both ends, over code points written as UTF-8. `flags`: any of "i", "s", "m", "x"."""
+    """A regular expression, anchored at both ends, over code points written as UTF-8. `flags`: any of i, s, m, x."""
 
     regex: str
     flags: str = ""
@@ -73,7 +75,8 @@ class Not(NamedTuple):
 class Spelled(NamedTuple):
     """`item` with some code points written another way; regular parts only.
 
-    `spellings` pairs a code point with the expression that stands for it; code points that are not listed are written as UTF-8.
+    `spellings` pairs a code point with the expression that stands for it; code points that are not listed are written
+    as UTF-8.
     JSON strings: Spelled(Pattern("[a-z\\n]+"), ((10, Literal(b"\\\\n")),)) writes a line feed as backslash, n.
     """
 
@@ -86,6 +89,18 @@ class Special(NamedTuple):
 
     token: str | int
 
+
+def _equal(self: tuple[object, ...], other: object) -> bool:
+    return type(self) is type(other) and tuple.__eq__(self, other)  # type: ignore[arg-type]
+
+
+def _unequal(self: tuple[object, ...], other: object) -> bool:
+    return not _equal(self, other)
+
+
+# Named tuples of different kinds are equal if their fields are: Seq((a, b)) == Alt((a, b)). Expressions must not be.
+for _kind in (Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special):
+    _kind.__eq__, _kind.__ne__, _kind.__hash__ = _equal, _unequal, tuple.__hash__  # type: ignore[method-assign]
 
 Expression = Union[Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special]
 

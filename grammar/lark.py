@@ -5,8 +5,9 @@
     NAME: /[a-z]+/                    "pair":  Seq((Ref("NAME"), Literal(b"="), Pattern("[0-9]+")))
     %ignore " "                       terminals NAME and IGNORE_1, ignore ("IGNORE_1",)
 
-The dialect is Lark's, without what builds trees, and the common part of llguidance's (formats/lark.lark has the syntax). Where
-Lark cuts a text into lexemes with Python's `re`, weft takes the longest match (DESIGN section 3). Three things follow:
+The dialect is Lark's, without what builds trees, and the common part of llguidance's (syntax: formats/lark.lark).
+Where Lark cuts a text into lexemes with Python's `re`, weft takes the longest match (DESIGN section 3). Three things
+follow:
 * `/a|ab/` matches "ab" too. Lark's `re` would stop at "a".
 * a lazy repeat means the shortest lexeme, and is read where that is well defined: `"/*" /(.|\\n)*?/ "*/"`.
 * a terminal that may be empty is never an empty lexeme; where it is used it may be left out instead.
@@ -195,15 +196,17 @@ def _parser() -> lark.Lark:
         lexer="basic",
         postlex=Lines(opens=("LPAR", "LSQB", "LBRACE"), closes=("RPAR", "RSQB", "RBRACE")),
         maybe_placeholders=True,
-    )  # type: ignore[arg-type]
+    )
 
 
 _READABLE = {
-    "_NL": "end of line", "RULE": "a rule name", "TERMINAL": "a terminal name", "STRING": "a string", "REGEXP": "/regex/",
+    "_NL": "end of line", "RULE": "a rule name", "TERMINAL": "a terminal name", "STRING": "a string",
+    "REGEXP": "/regex/",
     "VBAR": "'|'", "COLON": "':'", "LPAR": "'('", "RPAR": "')'", "LSQB": "'['", "RSQB": "']'", "LBRACE": "'{'",
     "RBRACE": "'}'", "OPERATOR": "'*', '+' or '?'", "TIMES": "'~n'", "BRACES": "'{m,n}'", "SPECIAL": "<special>",
     "EMBEDDED": "%json {...}", "NUMBER": "a number", "DOT": "'.'", "COMMA": "','", "AMPERSAND": "'&'", "TILDE": "'~'",
-    "MODIFIER": "'?' or '!'", "DECLARE": "%declare", "OVERRIDE": "%override", "EXTEND": "%extend", "$END": "end of text",
+    "MODIFIER": "'?' or '!'", "DECLARE": "%declare", "OVERRIDE": "%override", "EXTEND": "%extend",
+    "$END": "end of text",
     "__ANON_0": "'->'", "__ANON_1": "'..'", "IGNORE": "%ignore", "IMPORT": "%import",
 }  # fmt: skip
 
@@ -379,7 +382,7 @@ def _library(name: str) -> Source | None:
 
 @cache
 def _known_library() -> dict[str, _Definition]:
-    """The terminal of lark's `common` that is written there with look-behind, as a plain expression for the same texts."""
+    """The terminal that lark's `common` writes with look-behind, as a plain expression for the same texts."""
     regex = r'"(?:[^"\\\n]|\\[^\n])*"'
     span = _Span(Source(f"ESCAPED_STRING: /{regex}/", "common"), 0, 14)
     return {"ESCAPED_STRING": _Definition("ESCAPED_STRING", _Text(Pattern(regex), span), span)}
@@ -780,7 +783,7 @@ class _Builder:
             ]
             if inner:
                 if top in open_names:
-                    leaf = next((l for l in inner if l.name in open_names), inner[0])
+                    leaf = next((name for name in inner if name.name in open_names), inner[0])
                     raise leaf.span.error(
                         f"terminal '{leaf.name}' is made of itself",
                         expected="terminals without a circle",
@@ -830,7 +833,7 @@ class _Builder:
                     size, depth = size + child_size, max(depth, child_depth + 1)
             if size > self.limits.max_nodes:
                 raise span.error(
-                    f"terminal is too large: more than {self.limits.max_nodes} parts once the terminals in it are written out",
+                    f"terminal is too large: more than {self.limits.max_nodes} parts with the terminals in it",
                     expected=f"at most {self.limits.max_nodes} parts",
                     hint="raise max_nodes",
                 )
@@ -880,7 +883,10 @@ class _Builder:
         if any(isinstance(node, Pattern) and re.search(r"[*+?}]\?", node.regex) for node in walk(expression)):
             tree = tree_of(expression)
             if tree is not None and has_lazy(tree):
-                expression = shortest(expression, tree, span)
+                try:
+                    expression = shortest(expression, tree)
+                except RegexFault as fault:
+                    raise span.error(fault.what, expected=fault.expected, hint=fault.hint) from None
         if not nullable(expression):
             return expression, False
         tree = tree_of(expression)

@@ -33,11 +33,11 @@ SCANNERLESS = "// lexing: scannerless"
 def to_lark(grammar: Grammar) -> str:
     """A Lark file for the same texts; from_lark reads it back.
 
-    The start symbol is called `start`, other names change where Lark needs it. And and Not become `&` and `~` on terminals, which
-    llguidance reads and Lark does not.
+    The start symbol is called `start`, other names change where Lark needs it. And and Not become `&` and `~` on
+    terminals, which llguidance reads and Lark does not.
 
     Raises:
-        GrammarError: a part has no form in Lark: bytes that are no characters, or a special token without a name in `<...>`.
+        GrammarError: a part has no form in Lark: bytes that are no characters, a special token not called `<...>`.
     """
     return _Writer(grammar, strict=True).text()
 
@@ -91,7 +91,7 @@ class _Writer:
         self.hoisted: dict[Expression, str] = {}
 
     def _empty_terminals(self) -> set[str]:
-        """Terminals that Lark reads only as rules: it knows no empty lexeme, and without a lexer the two mean the same."""
+        """Terminals to be printed as rules: Lark knows no empty lexeme, and without a lexer the two mean the same."""
         terminals = self.grammar.terminals
         if self.grammar.lexer or not self.strict:
             return set()
@@ -127,7 +127,7 @@ class _Writer:
 
     def _definition(self, name: str, body: Expression, *, in_terminal: bool) -> str:
         branches = body.items if isinstance(body, Alt) and body.items else (body,)
-        texts = [self._at(branch, 1, in_terminal) for branch in branches]
+        texts = [self._at(branch, 1 if len(branches) > 1 else 0, in_terminal) for branch in branches]
         line = f"{name}: " + " | ".join(texts)
         return line.rstrip(" ") + "\n" if len(line) <= 100 else f"{name}: " + "\n    | ".join(texts) + "\n"
 

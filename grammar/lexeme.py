@@ -26,6 +26,7 @@ from weft.grammar.grammar import (
 from weft.grammar.regex import (
     Chars,
     Lazy,
+    RegexFault,
     Tree,
     chars,
     complement,
@@ -95,29 +96,43 @@ def tree_of(expression: Expression) -> Tree | None:
         return None
 
 
-def shortest(expression: Expression, tree: Tree, span: _Span) -> Expression:
+def shortest(expression: Expression, tree: Tree) -> Expression:
     """What a lexer finds for a lazy terminal: its texts of which no shorter beginning is one too.
 
-    This is what `re` finds as well if only one thing about the match is free, how often the lazy part repeats: it stands once, over
-    single characters, and everything beside it has one width. Anything else is refused.
+    This is what `re` finds as well if only one thing about the match is free, how often the lazy part repeats: it
+    stands once, over single characters, and everything beside it has one width.
+
+    Raises:
+        RegexFault: something else is free.
     """
-    branches = tree.items if isinstance(tree, Alt) else (tree,)
-    for branch in branches:
-        parts = _flat(branch)  # type: ignore[arg-type]
-        lazy = [i for i, part in enumerate(parts) if isinstance(part, Lazy)]
-        fixed = all(width(part) is not None and not has_lazy(part) for part in parts if not isinstance(part, Lazy))
-        if lazy and (len(lazy) > 1 or not fixed or width(parts[lazy[0]].item) != 1 or has_lazy(parts[lazy[0]].item)):  # type: ignore[union-attr, arg-type]
-            raise span.error(
-                "the meaning of a lazy repeat depends on Python's `re` here",
-                expected="one lazy repeat of single characters, and parts of fixed width around it",
-                hint='say which texts match instead: /"[^"]*"/ and not /".*?"/',
-            )
-    if width(tree) is not None:
+    branches: list[Any] = list(tree.items) if isinstance(tree, Alt) else [tree]
+    if not any(_is_shortest_first(branch) for branch in branches):
         return expression
-    if len(branches) > 1:
-        texts = [Pattern(write_regex(branch)) for branch in branches]  # type: ignore[arg-type]
-        return Alt(tuple(And((t, Not(Seq((t, NON_EMPTY))))) for t in texts))
-    return And((expression, Not(Seq((expression, NON_EMPTY)))))
+    if len(branches) == 1:
+        return And((expression, Not(Seq((expression, NON_EMPTY)))))
+    out: list[Expression] = []
+    for branch in branches:
+        text = Pattern(write_regex(branch))
+        out.append(And((text, Not(Seq((text, NON_EMPTY))))) if has_lazy(branch) else text)
+    return Alt(tuple(out))
+
+
+def _is_shortest_first(branch: Tree) -> bool:
+    """Whether a branch is lazy; refused if `re` would not look at its matches from the shortest on."""
+    parts = _flat(branch)
+    lazy = [part for part in parts if isinstance(part, Lazy)]
+    plain = [part for part in parts if not isinstance(part, Lazy)]
+    if not lazy and not any(has_lazy(part) for part in plain):
+        return False
+    fixed = all(width(part) is not None and not has_lazy(part) for part in plain)
+    if len(lazy) != 1 or not fixed or width(lazy[0].item) != 1 or has_lazy(lazy[0].item):
+        raise RegexFault(
+            "the meaning of a lazy repeat depends on Python's `re` here",
+            0,
+            expected="one lazy repeat of single characters, and parts of fixed width around it",
+            hint='say which texts match instead: /"[^"]*"/ and not /".*?"/',
+        )
+    return True
 
 
 def _flat(tree: Tree) -> list[Tree]:
@@ -160,6 +175,7 @@ def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
                     return Repeat(parts[0], low, high)
             raise AssertionError(part)
 
-        return fold(tree, combine)
+        written: Expression = fold(tree, combine)
+        return written
 
     return rewrite(expression, change)

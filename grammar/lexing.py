@@ -3,9 +3,9 @@
     start: NAME ("," NAME)*           start: blanks list
     %ignore " "                       list: NAME blanks ("," blanks NAME blanks)*
 
-The two accept the same texts if no text of the second can be cut otherwise. That is proved here lexeme by lexeme: after any text of
-NAME, no terminal can go on with a byte that begins anything which may follow NAME. Ties between terminals are settled beforehand:
-what a keyword takes is taken out of NAME.
+The two accept the same texts if no text of the second can be cut otherwise. That is proved here lexeme by lexeme: after
+any text of NAME, no terminal can go on with a byte that begins anything which may follow NAME. Ties between terminals
+are settled beforehand: what a keyword takes is taken out of NAME.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def blanks_between(grammar: Grammar, changed: dict[Expression, Expression] | Non
     def rename(node: Expression) -> Expression:
         return Ref(inner) if node == Ref(start) else node
 
-    new = {start: Seq((Ref(blanks), Ref(inner)))}
+    new: dict[str, Expression] = {start: Seq((Ref(blanks), Ref(inner)))}
     for name, body in productions.items():
         new[inner if name == start else name] = rewrite(replaced(body, Ref(blanks)), rename)
     ignored = tuple(changed.get(Ref(name), Ref(name)) for name in grammar.ignore)
@@ -103,12 +103,12 @@ def without_lexer(grammar: Grammar) -> Grammar:
     """The grammar without a lexer for the same texts.
 
     Raises:
-        GrammarError: it cannot be proved that longest match does not matter; the message names two neighbours for which it may.
+        GrammarError: longest match may matter; the message names two neighbours for which it does.
     """
     reachable = _reachable(grammar)
     used = list(dict.fromkeys(n for name in reachable for n in _lexemes(grammar.productions[name], grammar)))
     ignored = [Ref(name) for name in grammar.ignore]
-    terminals = [t for t in dict.fromkeys([*used, *ignored]) if not isinstance(t, Special)]
+    terminals: list[Expression] = [t for t in dict.fromkeys([*used, *ignored]) if not isinstance(t, Special)]
     plain = {t: without_names(t, grammar) for t in terminals}
     rank = {t: _rank(t, grammar) for t in terminals}
     lexeme: dict[Expression, Expression] = {}

@@ -1,12 +1,12 @@
 """Regular expressions: from_regex, and a reader and a writer for the front ends that must look inside one.
 
-The native core compiles patterns; what is here serves printing (GBNF has no regular expressions) and the questions that a lexer
-asks of a terminal: can it be empty, is it lazy, how wide is it. Both readers know the same dialect, what Python, ECMA-262 and
-Rust have in common, and refuse the rest (look-around, back-references, word boundaries) by name.
+The native core compiles patterns; what is here serves printing (GBNF has no regular expressions) and the questions that
+a lexer asks of a terminal: can it be empty, is it lazy, how wide is it. Both readers know one dialect, what Python,
+ECMA-262 and Rust have in common, and refuse the rest (look-around, back-references, word boundaries) by name.
 
     a[0-9]+|b      Alt((Seq((Chars(a), Repeat(Chars(0-9), 1, None))), Chars(b)))
 
-A Tree is made of the grammar's Seq, Alt and Repeat, with Chars for a set of code points and Lazy for `*?`, `+?` and `??`.
+A Tree is made of the grammar's Seq, Alt and Repeat, with Chars for a set of code points and Lazy for `*?`, `+?`, `??`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def from_regex(pattern: str, flags: str = "", *, name: str = "<regex>", max_size
 
     Args:
         pattern: what Python, ECMA-262 and Rust have in common; it must match from the first to the last character.
-        flags: any of "i" (case), "s" (`.` matches a line feed), "x" (blanks and #-comments), "m", "u" (Unicode \\d, \\w, \\s).
+        flags: any of "i" (case), "s" (`.` matches a line feed), "x" (blanks and #-comments), "m", and "u" (\\d, \\w
+            and \\s are Unicode's and not only ASCII's).
         name: what to call the pattern in messages.
         max_size: the longest pattern that is read, in characters.
     Raises:
@@ -166,7 +167,8 @@ def _where(test: Callable[[str], bool]) -> Chars:
 
 
 _CATEGORY_NAMES = {
-    "Letter": "L", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt", "Modifier_Letter": "Lm",
+    "Letter": "L", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Titlecase_Letter": "Lt",
+    "Modifier_Letter": "Lm",
     "Other_Letter": "Lo", "Mark": "M", "Number": "N", "Decimal_Number": "Nd", "Letter_Number": "Nl", "Punctuation": "P",
     "Symbol": "S", "Separator": "Z", "Space_Separator": "Zs", "Other": "C", "Control": "Cc",
 }  # fmt: skip
@@ -567,7 +569,7 @@ def without_empty(tree: Tree) -> Tree:
                     return node, node, False
                 if high == 0:
                     return node, Alt(()), True
-                return node, Repeat(rest, 1, high), True  # type: ignore[arg-type]
+                return node, rest if high == 1 else Repeat(rest, 1, high), True  # type: ignore[arg-type]
             case _:
                 return node, node, False
 
@@ -595,7 +597,7 @@ def write_regex(tree: Tree, *, unicode_classes: bool = False) -> str:
             case Chars(ranges):
                 return write_chars(ranges, unicode_classes=unicode_classes), 3
             case Seq():
-                return "".join(text if level >= 1 else f"(?:{text})" for text, level in parts), 1 if parts else 1
+                return "".join(text if level >= 1 else f"(?:{text})" for text, level in parts), 1
             case Alt():
                 if not parts:
                     raise RegexFault("a pattern that matches nothing cannot be written", 0)

@@ -17,7 +17,8 @@ from weft.grammar.source import Source, did_you_mean, one_of
 class Lines:
     """A filter behind a lexer: of the line ends (_NL) only those are left that end an item.
 
-    Dropped are the ones inside brackets, before "|", behind a token in `continues`, doubled, and at the start; one stands at the end.
+    Dropped are the ones inside brackets, before "|", behind a token in `continues`, doubled, and at the start; one
+    stands at the end.
     """
 
     opens: tuple[str, ...]

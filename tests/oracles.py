@@ -1,6 +1,7 @@
 """Slow, obvious truth about Grammar values: which texts are sentences, by trying every way to cut them.
 
-`accepts(grammar, text)` follows the definitions word by word and shares no code with what it checks; patterns go to Python's `re`.
+`accepts(grammar, text)` follows the definitions word by word and shares no code with what it checks; patterns go to
+Python's `re`.
 `sentences(grammar, alphabet, max_len)` tries every text. Both are for tiny inputs.
 """
 
@@ -195,7 +196,7 @@ def _spans(grammar: Grammar, leaves: dict[Expression, Spans], n: int) -> Spans:
 
 
 def lexemes_of(grammar: Grammar, text: bytes) -> list[tuple[bytes, list[Expression]]] | None:
-    """The only way to cut a text by longest match: each lexeme with the terminals that it may be. None if there is none."""
+    """The way to cut a text by longest match: each lexeme with the terminals that it may be. None if there is none."""
     used = [*terminals_of(grammar), *(Ref(name) for name in grammar.ignore)]
     terminals = [t for t in dict.fromkeys(used) if not isinstance(t, Special)]
     spans = {t: regular_spans(t, text, grammar) for t in terminals}
@@ -283,7 +284,7 @@ def grammar_of(case: dict) -> Grammar:
 
 
 def random_grammar(rng, *, lexer: bool = False, operators: bool = True) -> Grammar:
-    """A small grammar over the letters a and b: recursion of every kind, empty rules, and with `operators` & and ~ too."""
+    """A small grammar over the letters a and b: recursion of every kind, empty rules; with `operators`, & and ~ too."""
     from weft.grammar.grammar import Terminal
 
     def regular(depth: int) -> Expression:

@@ -1,10 +1,15 @@
+import random
+
+import lark
 import oracles
 import pytest
 
 from weft.errors import GrammarError
-from weft.grammar.grammar import Grammar, Literal, Ref, Seq, Terminal
-from weft.grammar.lark import from_lark, load
+from weft.grammar.grammar import Alt, And, Grammar, Literal, Not, Pattern, Ref, Repeat, Seq, Special, Terminal
+from weft.grammar.lark import from_lark, load, to_lark
+from weft.grammar.recognizer import Recognizer
 
+TEXTS = oracles.texts("ab", 4)
 CASES = oracles.suite("lark")
 
 
@@ -67,7 +72,7 @@ def test_the_error_of_an_undefined_rule_in_full():
         ('fooBar: "x"', "name in mixed case", "1:1"),
         ('start: x{"a","b"}\nx{y}: y', "'x' is given 2 of 1 template arguments", "1:8"),
         ('start: x\nx{y}: y', "'x' is given 0 of 1 template arguments", "1:8"),
-        ('start: x{"a"}\nx{y}: y x{z{y}}\nz{q}: q "1"', "templates do not come to an end: more than 100 expansions", "2:9"),
+        ('start: x{"a"}\nx{y}: x{z{y}}\nz{q}: q "1"', "templates do not come to an end: more than 9 expansions", "2:9"),
         ("start: T\nT: /a*?b+/", "the meaning of a lazy repeat depends on Python's `re` here", "2:1"),
         ("start: /()/", "this terminal matches only the empty text", "1:8"),
         ("# nothing", "start rule 'start' is not defined", None),
@@ -75,7 +80,7 @@ def test_the_error_of_an_undefined_rule_in_full():
 )  # fmt: skip
 def test_mistakes_are_shown_where_they_are(text, what, at):
     with pytest.raises(GrammarError) as caught:
-        from_lark(text, name="g", max_expansions=100)
+        from_lark(text, name="g", max_expansions=9)
     assert caught.value.what == what
     assert caught.value.where.split("\n")[0] == (f"g:{at}" if at else "g")
 
@@ -130,3 +135,108 @@ def test_load_reads_a_shipped_language_or_says_which_there_are():
     assert load("json").lexer
     with pytest.raises(GrammarError, match="no language is called 'jsn'"):
         load("jsn")
+
+
+def test_a_printed_grammar():
+    grammar = Grammar(
+        "root",
+        {
+            "root": Seq((Repeat(Ref("Item 1"), 1, 3), Ref("T"), Special(7), Special("<x>"))),
+            "Item 1": Alt((Literal(b'"\n'), Pattern("a/b|\\x5d"), Seq(()), Repeat(Literal(b"z"), 2, None))),
+            "start": And((Ref("T"), Not(Pattern("a")))),
+        },
+        {"T": Terminal(Seq((Pattern("[a-c]"), Repeat(Alt((Literal(b"1"), Literal(b"2"))), 0, 1))), 2)},
+        lexer=True,
+    )
+    assert to_lark(grammar) == (
+        "start: item_1~1..3 T <[7]> <x>\n"
+        'item_1: "\\"\\n" | /a\\/b|\\]/ |  | "z"~2 "z"*\n'
+        "start_2: T_1\n"
+        'T.2: /[a-c]/ ("1" | "2")?\n'
+        "T_1: T & ~/a/\n"
+    )
+
+
+def test_a_grammar_without_a_lexer_says_so_and_prints_nothing_that_lark_refuses():
+    grammar = Grammar("s", {"s": Seq((Pattern("a*"), Ref("t"), Alt(())))}, {"t": Terminal(Pattern("b?"))})
+    assert to_lark(grammar) == '// lexing: scannerless\nstart: /a+/? t nothing\nt: /b/?\nnothing: "x" nothing\n'
+
+
+def test_str_shows_every_grammar_even_what_lark_cannot_say():
+    grammar = Grammar("s", {"s": Seq((Literal(b"\xff"), Special("x"), Ref("t"), Not(Literal(b"a"))))})
+    assert str(grammar) == ("// lexing: scannerless\nstart: <Literal(text=b'\\xff')> <Special(token='x')> t ~\"a\"\n")
+
+
+@pytest.mark.parametrize(
+    ("grammar", "what"),
+    [
+        (Grammar("s", {"s": Literal(b"\xff")}), "bytes that are no characters have no form in Lark"),
+        (Grammar("s", {"s": Special("x")}), "special token 'x' has no form in Lark"),
+        (Grammar("s", {"s": Ref("t")}), "'t' is never defined"),
+    ],
+)
+def test_what_lark_cannot_say_is_refused(grammar, what):
+    with pytest.raises(GrammarError) as caught:
+        to_lark(grammar)
+    assert caught.value.what == what
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in oracles.suite() if {"lark", "gbnf", "regex"} & c.keys()], ids=lambda c: c["name"]
+)
+def test_what_is_printed_accepts_the_same_texts(case):
+    text = to_lark(oracles.grammar_of(case))
+    back = from_lark(text)
+    assert [t for t in case["yes"] if not oracles.accepts(back, t)] == []
+    assert [t for t in case["no"] if oracles.accepts(back, t)] == []
+    assert to_lark(back) == text
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_grammars_survive_printing(seed):
+    grammar = oracles.random_grammar(random.Random(seed), lexer=seed % 3 == 0)
+    back = from_lark(to_lark(grammar))
+    assert [t for t in TEXTS if oracles.accepts(back, t)] == [t for t in TEXTS if oracles.accepts(grammar, t)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_lark_itself_reads_what_is_printed_and_agrees(seed):
+    grammar = oracles.random_grammar(random.Random(seed), operators=False)
+    theirs = lark.Lark(to_lark(grammar), parser="earley", lexer="dynamic_complete")
+
+    def accepts(text):
+        try:
+            theirs.parse(text.decode())
+        except lark.exceptions.UnexpectedInput:
+            return False
+        return True
+
+    short = oracles.texts("ab", 3)
+    assert [t for t in short if accepts(t)] == [t for t in short if oracles.accepts(grammar, t)]
+
+
+LEXED = {
+    "json": (["[1, 2.5, {}]", '{"a":[true,null]}', " 1 "], ["[1 2", "tru e", '{"a" 1}', "01"]),
+    "sql": (["SELECT * FROM a", "SELECT a FROM b WHERE c = 'x' AND d IN (1, 2)"], ["SELECT", "SELECTFROM a"]),
+    "c": (
+        ["int main(void) { return 0; }", "int x = 1 + 2 * 3;", "int f(int a) { if (a) return a++; }"],
+        ["int", "int x = ;"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEXED)
+def test_lark_itself_and_weft_read_the_same_files_alike(name, data):
+    text = (data("bench") / f"{name}.lark").read_text()
+    grammar = from_lark(text)
+    theirs = lark.Lark(text, parser="earley", lexer="basic")
+    yes, no = LEXED[name]
+    for sample in [*yes, *no]:
+        try:
+            theirs.parse(sample)
+            ok = True
+        except lark.exceptions.LarkError:
+            ok = False
+        assert (sample, ok) == (sample, sample in yes)
+        reader = Recognizer(grammar)
+        assert (sample, reader.feed(sample.encode()) == len(sample) and reader.is_complete) == (sample, sample in yes)

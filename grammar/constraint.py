@@ -46,7 +46,7 @@ class Limits:
         return native
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS: Limits = Limits()
 
 
 class Constraint:

@@ -91,7 +91,7 @@ class Special(NamedTuple):
 
 
 def _equal(self: tuple[object, ...], other: object) -> bool:
-    return type(self) is type(other) and tuple.__eq__(self, other)  # type: ignore[arg-type]
+    return type(self) is type(other) and tuple.__eq__(self, other)
 
 
 def _unequal(self: tuple[object, ...], other: object) -> bool:
@@ -100,7 +100,7 @@ def _unequal(self: tuple[object, ...], other: object) -> bool:
 
 # Named tuples of different kinds are equal if their fields are: Seq((a, b)) == Alt((a, b)). Expressions must not be.
 for _kind in (Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special):
-    _kind.__eq__, _kind.__ne__, _kind.__hash__ = _equal, _unequal, tuple.__hash__  # type: ignore[method-assign]
+    _kind.__eq__, _kind.__ne__, _kind.__hash__ = _equal, _unequal, tuple.__hash__  # type: ignore[assignment, method-assign]
 
 Expression = Union[Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special]
 

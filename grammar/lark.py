@@ -212,7 +212,7 @@ _READABLE = {
 
 
 _OPAQUE = re.compile(
-    r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\\n])*/|//[^\n]*|#[^\n]*|(%(?:json|regex|lark|llguidance)\b\s*)(\{)?',
+    r'"(?:\\.|[^"\\\n])*"|/(?!/)(?:\\.|[^/\\])*/|//[^\n]*|#[^\n]*|(%(?:json|regex|lark|llguidance)\b\s*)(\{)?',
     re.DOTALL,
 )
 
@@ -668,7 +668,10 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
         kind = re.match(r"%(\w+)", token)
         assert kind
         at = token.start_pos or 0
-        return kind[1], self.values[at], _Span(self.source, at, at + len(kind[0]))
+        span = _Span(self.source, at, at + len(kind[0]))
+        if at not in self.values:  # what comes before was read differently when the values were cut out
+            raise span.error(f"'%{kind[1]}' behind a string or regular expression that does not end")
+        return kind[1], self.values[at], span
 
 
 # 2. Definitions -> Grammar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from weft.errors import GrammarError
 from weft.grammar.grammar import (
@@ -166,7 +166,7 @@ def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
                     listed = [c for c in spellings if any(low <= c <= high for low, high in ranges)]
                     rest = intersection(part, complement(chars((c, c) for c in listed)))
                     plain = [Pattern(write_regex(rest))] if rest.ranges else []
-                    return choice([*plain, *(spellings[c] for c in listed)])
+                    return cast(Expression, choice([*plain, *(spellings[c] for c in listed)]))
                 case Seq():
                     return Seq(tuple(parts))
                 case Alt():
@@ -175,7 +175,6 @@ def without_spelled(expression: Expression, grammar: Grammar) -> Expression:
                     return Repeat(parts[0], low, high)
             raise AssertionError(part)
 
-        written: Expression = fold(tree, combine)
-        return written
+        return fold(tree, combine)
 
     return rewrite(expression, change)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple, TypeVar, Union
 
+from weft.errors import GrammarError
 from weft.grammar.grammar import Alt, Grammar, Pattern, Repeat, Seq
 from weft.grammar.source import Source, one_of
 
@@ -43,12 +44,12 @@ class Lazy(NamedTuple):
 Tree = Union[Chars, Lazy, Seq, Alt, Repeat]
 
 
-class RegexFault(Exception):
-    """A mistake in a pattern, at an offset in it; the caller knows where the pattern stands."""
+class RegexFault(GrammarError):
+    """A mistake in a pattern, at the offset `at`; a caller who knows where the pattern stands says so instead."""
 
     def __init__(self, what: str, at: int, *, expected: str = "", hint: str = "") -> None:
-        super().__init__(what)
-        self.what, self.at, self.expected, self.hint = what, at, expected, hint
+        super().__init__(what, where=f"offset {at} of a regular expression", expected=expected, hint=hint)
+        self.at = at
 
 
 def from_regex(pattern: str, flags: str = "", *, name: str = "<regex>", max_size: int = 100_000) -> Grammar:
@@ -555,7 +556,8 @@ def without_empty(tree: Tree) -> Tree:
                 branches = []
                 for i, (whole, rest, empty) in enumerate(parts):
                     tail = [w for w, _, _ in parts[i + 1 :]]
-                    branches.append(_sequence([rest if empty else whole, *tail]))
+                    if rest != Alt(()):
+                        branches.append(_sequence([rest if empty else whole, *tail]))
                     if not empty:
                         break
                 else:
@@ -567,7 +569,7 @@ def without_empty(tree: Tree) -> Tree:
                 whole, rest, empty = parts[0]
                 if low > 0 and not empty:
                     return node, node, False
-                if high == 0:
+                if high == 0 or rest == Alt(()):
                     return node, Alt(()), True
                 return node, rest if high == 1 else Repeat(rest, 1, high), True  # type: ignore[arg-type]
             case _:

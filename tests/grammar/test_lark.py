@@ -131,6 +131,11 @@ def test_an_embedded_grammar_under_a_lexer_is_refused():
         from_lark("start: %json {}", embed={"json": lambda value: Grammar("start", {"start": Seq(())})})
 
 
+def test_a_value_behind_a_regex_of_several_lines():  # found by fuzzing: a KeyError
+    grammar = from_lark('start: /a # b\n c/x%regex {"substring_chars": "d"}\n')
+    assert [t for t in ("ac", "acd", "ad") if oracles.accepts(grammar, t)] == ["ac", "acd"]
+
+
 def test_load_reads_a_shipped_language_or_says_which_there_are():
     assert load("json").lexer
     with pytest.raises(GrammarError, match="no language is called 'jsn'"):

@@ -16,7 +16,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -282,11 +282,11 @@ def read_grammar(
     ignore: list[str] | None,
 ) -> weft.Grammar:
     """The one grammar that the options name."""
-    given = [
+    given: list[tuple[str | None, Callable[[str], weft.Grammar]]] = [
         (schema, lambda name: parse_grammar(read_text(name), name, Format.JSON_SCHEMA, ignore)),
         (grammar, lambda name: parse_grammar(read_text(name), name, format, ignore)),
-        (regex, lambda pattern: weft.from_regex(pattern)),
-        (language, lambda name: weft.load(name)),
+        (regex, weft.from_regex),
+        (language, weft.load),
         (pydantic, lambda name: weft.from_pydantic(import_class(name))),
     ]
     chosen = [(value, build) for value, build in given if value is not None]

@@ -119,6 +119,7 @@ class Combiner:
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
+        self._scalars: dict[int, tuple[tuple[Any, ...], frozenset[tuple[Any, bool]]]] = {}
         self._upper = False  # under a negation: whether a value may satisfy, not whether it surely does
         self._disjoint: dict[tuple[Conj, Conj], bool] = {}
 
@@ -605,7 +606,7 @@ class Combiner:
         kind = type_of(value)
         if not node.types & kind:
             return False
-        if node.values is not None and not any(equal(value, allowed) for allowed in node.values):
+        if node.values is not None and not self._among(value, node.values):
             return False
         if not self.holds(node.parts, value):
             return False
@@ -629,6 +630,15 @@ class Combiner:
         if kind == ARRAY:
             return node.array is None or self._array_holds(node.array, value)
         return kind != OBJECT or node.object is None or self._object_holds(node.object, value)
+
+    def _among(self, value: Any, values: tuple[Any, ...]) -> bool:
+        if isinstance(value, (list, dict)):
+            return any(equal(value, allowed) for allowed in values)
+        found = self._scalars.get(id(values))
+        if found is None:
+            scalars = frozenset((v, isinstance(v, bool)) for v in values if not isinstance(v, (list, dict)))
+            found = self._scalars[id(values)] = (values, scalars)  # the tuple is kept so that its id stays its own
+        return (value, isinstance(value, bool)) in found[1]
 
     def _array_holds(self, fact: Array, value: list[Any]) -> bool:
         if len(value) < fact.min or (fact.max is not None and len(value) > fact.max):

@@ -31,6 +31,7 @@ from weft.schemas.schema import (
     BOOLEAN,
     EVERY,
     FALSE,
+    FRACTION,
     INTEGER,
     NEVER,
     NULL,
@@ -310,19 +311,19 @@ class Reader:
                 if name is not None and name.startswith("#") and len(name) > 1:
                     self.index.setdefault(f"{resource.uri}{name}", (raw, resource, place))
                 for key, value in raw.items():
-                    if key in _MAPS and isinstance(value, dict):
+                    if key in MAPS and isinstance(value, dict):
                         at = Place(place, key, 0)
                         stack.extend((inner, resource, Place(at, name, 0)) for name, inner in value.items())
-                    elif key in _INNER and isinstance(value, list):
+                    elif key in INNER and isinstance(value, list):
                         at = Place(place, key, 0)
                         stack.extend((inner, resource, Place(at, i, 0)) for i, inner in enumerate(value))
-                    elif key in _INNER:
+                    elif key in INNER:
                         stack.append((value, resource, Place(place, key, 0)))
 
 
 # Where subschemas stand; an "$id" anywhere else names nothing.
-_MAPS = frozenset({"$defs", "definitions", "properties", "patternProperties", "dependentSchemas", "dependencies"})
-_INNER = frozenset(
+MAPS = frozenset({"$defs", "definitions", "properties", "patternProperties", "dependentSchemas", "dependencies"})
+INNER = frozenset(
     {
         "items", "prefixItems", "additionalItems", "contains", "additionalProperties", "propertyNames", "allOf", "anyOf",
         "oneOf", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties", "contentSchema",
@@ -641,8 +642,8 @@ _SHARED: dict[str, Expression] = {
     "integer": numbers.INTEGER_PATTERN,
 }
 _ANY_STRING = String()
-_GENERIC_NUMBER, _GENERIC_INTEGER = (NUMBER, Number()), (INTEGER, Number())
-_EVERYTHING = Shapes(NULL | BOOLEAN, (), (_GENERIC_NUMBER,), (String(),), (Array(),), ((),))
+_ANY_NUMBER = Number()
+_EVERYTHING = Shapes(NULL | BOOLEAN, (), ((NUMBER, _ANY_NUMBER),), (String(),), (Array(),), ((),))
 
 
 class Lowering:
@@ -666,8 +667,9 @@ class Lowering:
         self._values: dict[Conj, Expression] = {}
         self._queue: list[tuple[str, Conj]] = []
         self._generic: set[str] = set()
-        self._scalars: dict[Expression, Ref] = {}
-        self._has_nothing = False
+        self._scalars: dict[String | tuple[int, Number], Ref] = {}
+        self._open: set[Conj] = set()
+        self._has_nothing = self._is_recursive = False
 
     def grammar(self, conj: Conj) -> Grammar:
         self.productions["root"] = Alt(())
@@ -677,7 +679,7 @@ class Lowering:
             self.productions[name] = self._choice(place)
             if len(self.productions) > self.limits.productions:
                 raise SchemaError(f"more than {self.limits.productions} productions", hint="Limits(productions=...)")
-        if self._has_nothing and not self._root_is_productive():
+        if (self._has_nothing or self._is_recursive) and not self._root_is_productive():
             raise SchemaError(
                 "no value satisfies the schema", where="at #", expected="keywords that do not contradict each other"
             )
@@ -710,17 +712,28 @@ class Lowering:
             self.productions[name] = _SHARED[name]
         return Ref(name)
 
-    def scalar(self, expression: Expression) -> Expression:
-        """A reference to the production for an expression; one production for equal expressions."""
-        if isinstance(expression, (Literal, Ref)):
-            return expression
-        found = self._scalars.get(expression)
+    def string(self, shape: String) -> Expression:
+        if shape == _ANY_STRING:
+            return self.shared("string")
+        found = self._scalars.get(shape)
         if found is None:
-            found = self._scalars[expression] = self.production(expression)
+            found = self._scalars[shape] = self.production(strings.lower(shape))
         return found
 
-    def string(self, shape: String) -> Expression:
-        return self.shared("string") if shape == _ANY_STRING else self.scalar(strings.lower(shape))
+    def number(self, kind: int, shape: Number) -> Expression:
+        if shape == _ANY_NUMBER and kind != FRACTION:
+            return self.shared("integer" if kind == INTEGER else "number")
+        found = self._scalars.get((kind, shape))
+        if found is None:
+            try:
+                lowered = numbers.lower(kind, shape, self.productions, self.limits.states)
+            except OverflowError as error:
+                raise SchemaError(
+                    f"a number that cannot be kept: {error}", where=f"at {self.pointer}",
+                    expected="smaller bounds or divisors", hint="Limits(states=...)",
+                ) from None  # fmt: skip
+            found = self._scalars[kind, shape] = self.production(lowered)
+        return found
 
     def constants(self, shapes: Shapes) -> list[Expression] | None:
         """One expression per value, if the shapes are single values only."""
@@ -737,6 +750,7 @@ class Lowering:
         """The expression for one place; a production is made for what is nested."""
         found = self._values.get(conj)
         if found is not None:
+            self._is_recursive = self._is_recursive or conj in self._open
             return found
         if not conj:
             found = self._any()
@@ -747,6 +761,7 @@ class Lowering:
             elif (shapes.arrays and shapes.arrays != (Array(),)) or (shapes.objects and shapes.objects != ((),)):
                 ref = self.reserve()
                 self._queue.append((ref.name, conj))
+                self._open.add(conj)
                 found = ref
             else:
                 found = self._choice(conj)
@@ -763,18 +778,7 @@ class Lowering:
         for value in shapes.values:
             options.append(self._constant(value))
         for kind, number in shapes.numbers:
-            if (kind, number) == _GENERIC_NUMBER:
-                options.append(self.shared("number"))
-            elif (kind, number) == _GENERIC_INTEGER:
-                options.append(self.shared("integer"))
-            else:
-                try:
-                    options.append(self.scalar(numbers.lower(kind, number, self.productions, self.limits.states)))
-                except OverflowError as error:
-                    raise SchemaError(
-                        f"a number that cannot be kept: {error}", where=f"at {self.pointer}",
-                        expected="smaller bounds or divisors", hint="Limits(states=...)",
-                    ) from None  # fmt: skip
+            options.append(self.number(kind, number))
         for string in shapes.strings:
             options.append(self.string(string))
         for array in shapes.arrays:
@@ -842,8 +846,8 @@ class Lowering:
         grown = True
         while grown:
             grown = False
-            for name, expression in self.productions.items():
-                if name not in productive and is_productive(expression):
+            for name in reversed(self.productions):  # what is nested stands later
+                if name not in productive and is_productive(self.productions[name]):
                     productive.add(name)
                     grown = True
         return "root" in productive

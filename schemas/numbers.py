@@ -465,7 +465,7 @@ def _residues(kind: int, shape: Number, productions: dict[str, Expression], max_
                     raise OverflowError("bounds with so fine a divisor")
                 if value < low or (value == low and low_open) or (high is not None and value > high):
                     continue
-                if (value == high and high_open) or (kind == FRACTION and part == 0) or not accept[value * unit % modulus]:
+                if (value == high and high_open) or (kind == FRACTION and part == 0) or not accept[int(value * unit) % modulus]:
                     continue
                 tail = str(part).rjust(digits, "0").rstrip("0")
                 out.append(Pattern(f"{whole}\\.{tail}0*" if tail else f"{whole}(?:\\.0+)?"))

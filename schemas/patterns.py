@@ -62,8 +62,6 @@ class Look(NamedTuple):
 
 Node = Union[Chars, Concat, Either, Times, Anchor, Look]
 
-EMPTY = Concat(())
-NOTHING = Either(())
 
 
 def ranges(*spans: tuple[int, int]) -> Ranges:

@@ -122,8 +122,10 @@ def _spelled(expression: Expression) -> Expression:
     return Spelled(expression, JSON_SPELLINGS)
 
 
-@lru_cache(maxsize=4096)
 def _node_text(node: patterns.Node) -> Expression:
+    # not cached by node: named tuples compare as tuples, so "ab" and "a|b" would be the same key
+    if isinstance(node, patterns.Either) and not node.items:
+        return Alt(())
     if node == patterns.ANYTHING:
         return PLAINS
     pattern = Pattern(patterns.to_text(node))

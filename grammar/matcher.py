@@ -25,7 +25,7 @@ class Matcher(_core.Matcher):  # type: ignore[misc]
     """
 
     def __init__(self, constraint: Constraint, *, max_tokens: int | None = None):
-        super().__init__(constraint._core)
+        super().__init__(constraint._core, max_tokens)
         self.constraint = constraint
         self.max_tokens = max_tokens
 

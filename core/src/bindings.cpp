@@ -319,7 +319,11 @@ NB_MODULE(_core, m) {
 
     nb::class_<Matcher>(m, "Matcher")
         .def("__init__",
-             [](Matcher* self, std::shared_ptr<Constraint> c) { new (self) Matcher(std::move(c)); }, "constraint"_a)
+             [](Matcher* self, std::shared_ptr<Constraint> c, std::optional<u32> max_tokens) {
+                 nb::gil_scoped_release release;
+                 new (self) Matcher(std::move(c), max_tokens.value_or(NONE));
+             },
+             "constraint"_a, "max_tokens"_a.none() = nb::none())
         .def("__init__", [](Matcher* self, const Matcher& other) { new (self) Matcher(other); }, "other"_a)
         .def(
             "mask",

@@ -4,77 +4,10 @@
 
 namespace weft {
 
-constexpr std::size_t LONGEST_TOKEN = 4000;  // bytes; the walks keep their path in fixed arrays of 4096
-
-Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<u32> ends,
-                       std::vector<std::pair<std::string, u32>> named, u64 store_bytes)
-    : texts(std::move(tokens)), eos(std::move(ends)) {
-    for (u32 e : eos) {
-        if (e >= texts.size()) throw GrammarFault("end token " + std::to_string(e) + " is not in the vocabulary", "an id below " + std::to_string(texts.size()));
-        texts[e].reset();
-    }
-    for (auto& [name, id] : named) {
-        if (id >= texts.size()) throw GrammarFault("special token '" + name + "' has id " + std::to_string(id), "an id below " + std::to_string(texts.size()));
-        specials.emplace(name, id);
-    }
-    std::vector<std::optional<std::string_view>> views(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) {
-        if (!texts[i]) continue;
-        if (texts[i]->size() > LONGEST_TOKEN)
-            throw GrammarFault("token " + std::to_string(i) + " has " + std::to_string(texts[i]->size()) + " bytes", "at most " + std::to_string(LONGEST_TOKEN));
-        views[i] = *texts[i];
-    }
-    trie = std::make_unique<Trie>(views);
-    store = std::make_unique<Store>(*trie, store_bytes);
-}
-
-u32 Vocabulary::special_named(const std::string& name) const {
-    auto it = specials.find(name);
-    return it == specials.end() ? NONE : it->second;
-}
-
-namespace {
-
-class ScannerlessEngine : public Engine {
-  public:
-    ScannerlessEngine(const Machine& m, Store* store) : f(m) {
-        if (store) masker = std::make_unique<Masker>(f, *store);
-    }
-    u32 start() override { return f.start(); }
-    u32 step(u32 s, u8 b) override { return f.step(s, b); }
-    u32 special(u32 s, u32 i) override { return f.special(s, i); }
-    bool complete(u32 s) override { return f.complete(s); }
-    void add_mask(u32 s, u32* mask) override { masker->add(s, mask); }
-    void specials(u32 s, std::vector<u32>& out) override {
-        for (std::size_t k = 0; k < f.size(s); ++k) {
-            const Item& it = f.begin(s)[k];
-            if (it.term != END && f.m.terminals[it.term]->special != NONE) out.push_back(f.m.terminals[it.term]->special);
-        }
-    }
-    void expected(u32 s, std::vector<u32>& out) override {
-        for (std::size_t k = 0; k < f.size(s); ++k)
-            if (f.begin(s)[k].term != END && (out.empty() || out.back() != f.begin(s)[k].term)) out.push_back(f.begin(s)[k].term);
-    }
-    std::size_t bytes() override { return f.bytes(); }
-    void compact(std::vector<u32*>& live) override { f.compact(live); }
-
-  private:
-    Frontiers f;
-    std::unique_ptr<Masker> masker;
-};
-
-}  // namespace
-
-std::unique_ptr<Engine> make_lexer_engine(const Machine& m, Store* store, const Limits& limits);
-
-std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits) {
-    if (m.lexer) return make_lexer_engine(m, store, limits);
-    return std::make_unique<ScannerlessEngine>(m, store);
-}
-
 Constraint::Constraint(std::shared_ptr<const Machine> m, std::shared_ptr<Vocabulary> v, const Limits& l)
     : machine(std::move(m)), vocabulary(std::move(v)), limits(l), threshold(std::size_t(l.cache_bytes)) {
     engine = make_engine(*machine, vocabulary ? vocabulary->store.get() : nullptr, limits);
+    if (vocabulary) budget = std::make_unique<Budget>(*engine, *vocabulary, special_ids, limits.cache_bytes / 4);
     for (auto& [name, id] : machine->specials) {
         if (!vocabulary) {
             special_ids.push_back(NONE);
@@ -133,6 +66,7 @@ void Constraint::tidy() {
         for (u32& s : *history) live.push_back(&s);
     masks.clear(), masks_used = 0;
     engine->compact(live);
+    if (budget) budget->forget();
     threshold = std::max(std::size_t(limits.cache_bytes), engine->bytes() * 2);
 }
 
@@ -153,6 +87,61 @@ Reader::~Reader() {
     constraint->readers.erase(&states);
 }
 
+Matcher::Matcher(std::shared_ptr<Constraint> c, u32 limit) : Reader(std::move(c)), max_tokens(limit) {
+    if (max_tokens == NONE) return;
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    if (constraint->budget->surely(states.back(), max_tokens)) {
+        places.push_back({states.back(), max_tokens, nullptr, 0});
+        return;
+    }
+    auto* plan = constraint->budget->certificate(states.back());
+    if (!plan) throw LimitFault("no sentence was found that fits into " + std::to_string(max_tokens) + " tokens", max_tokens, 0, "raise max_tokens, or simplify the grammar");
+    if (plan->size() > max_tokens)
+        throw LimitFault("no sentence fits into " + std::to_string(max_tokens) + " tokens", max_tokens, plan->size(),
+                         "the shortest one takes " + std::to_string(plan->size()) + " tokens");
+    places.push_back({states.back(), max_tokens, std::make_shared<const std::vector<u32>>(*plan), 0});
+}
+
+Matcher::Place Matcher::here() const {
+    if (max_tokens == NONE) return {states.back(), NONE, nullptr, 0};
+    Place p = places.back();
+    p.state = states.back();  // the numbers may have changed
+    return p;
+}
+
+void Matcher::mask_at(const Place& p, u32* out) {
+    constraint->mask(p.state, out);
+    if (p.left == NONE) return;
+    constraint->budget->restrict(p.state, p.left, out);
+    if (p.plan && p.at < p.plan->size()) {
+        u32 t = (*p.plan)[p.at];
+        out[t >> 5] |= 1u << (t & 31);
+    }
+}
+
+// One token on; false when it does not fit, and then `p` is as it was.
+bool Matcher::advance(Place& p, u32 token) {
+    u32 to = constraint->commit(p.state, token);
+    if (to == 0) return false;
+    if (p.left == NONE) {
+        p.state = to;
+        return true;
+    }
+    if (p.left == 0) return false;
+    Budget& budget = *constraint->budget;
+    if (budget.surely(to, p.left - 1)) {  // as many bytes are left as tokens: some byte always leads on
+        p.plan = nullptr, p.at = 0;
+    } else if (p.plan && p.at < p.plan->size() && (*p.plan)[p.at] == token) {
+        ++p.at;
+    } else if (budget.finishable(to, p.left - 1)) {  // its certificate fits; those of later states may not, so it is kept
+        p.plan = std::make_shared<const std::vector<u32>>(*budget.certificate(to)), p.at = 0;
+    } else {
+        return false;
+    }
+    p.state = to, --p.left;
+    return true;
+}
+
 void Matcher::mask(u32* out) {
     if (stopped) {
         std::memset(out, 0, std::size_t(constraint->vocabulary->words()) * 4);
@@ -160,20 +149,20 @@ void Matcher::mask(u32* out) {
     }
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
-    constraint->mask(states.back(), out);
+    mask_at(here(), out);
 }
 
-std::size_t Matcher::run(const std::vector<u32>& ids, std::vector<u32>& out) {
-    u32 s = states.back();
+std::size_t Matcher::run(const std::vector<u32>& ids, std::vector<Place>& out) {
+    Place p = here();
     const Vocabulary& v = *constraint->vocabulary;
     for (std::size_t k = 0; k < ids.size(); ++k) {
         if (v.is_end(ids[k])) {  // nothing may follow it
-            if (!constraint->engine->complete(s)) return k;
-            out.push_back(s);
+            if (!constraint->engine->complete(p.state)) return k;
+            out.push_back(p);
             return k + 1;
         }
-        if ((s = constraint->commit(s, ids[k])) == 0) return k;
-        out.push_back(s);
+        if (!advance(p, ids[k])) return k;
+        out.push_back(p);
     }
     return ids.size();
 }
@@ -183,10 +172,13 @@ std::size_t Matcher::commit(const std::vector<u32>& ids) {
     if (stopped) return 0;
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
-    std::vector<u32> next;
+    std::vector<Place> next;
     std::size_t n = run(ids, next);
     if (n < ids.size()) return n;
-    states.insert(states.end(), next.begin(), next.end());
+    for (auto& p : next) {
+        states.push_back(p.state);
+        if (max_tokens != NONE) places.push_back(p);
+    }
     tokens.insert(tokens.end(), ids.begin(), ids.end());
     stopped = constraint->vocabulary->is_end(ids.back());
     return n;
@@ -197,6 +189,7 @@ void Matcher::rollback(std::size_t n) {
     if (n > 0) stopped = false;
     states.resize(states.size() - n);
     tokens.resize(tokens.size() - n);
+    if (max_tokens != NONE) places.resize(places.size() - n);
 }
 
 bool Matcher::is_complete() {
@@ -208,7 +201,7 @@ std::size_t Matcher::count_legal(const std::vector<u32>& draft) {
     if (stopped) return 0;
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
-    std::vector<u32> out;
+    std::vector<Place> out;
     return run(draft, out);
 }
 
@@ -218,11 +211,11 @@ void Matcher::masks(const std::vector<u32>& draft, u32* out) {
     if (stopped) return;
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
-    std::vector<u32> along;
+    std::vector<Place> along;
     run(draft, along);
-    constraint->mask(states.back(), out);
+    mask_at(here(), out);
     for (std::size_t k = 0; k < along.size(); ++k)
-        if (!constraint->vocabulary->is_end(draft[k])) constraint->mask(along[k], out + (k + 1) * words);
+        if (!constraint->vocabulary->is_end(draft[k])) mask_at(along[k], out + (k + 1) * words);
 }
 
 std::vector<u32> Matcher::forced() {
@@ -230,19 +223,18 @@ std::vector<u32> Matcher::forced() {
     if (stopped) return out;
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
-    u32 s = states.back();
+    Place p = here();
     std::vector<u32> bits(constraint->vocabulary->words());
     while (out.size() < 1024) {
-        constraint->mask(s, bits.data());
+        mask_at(p, bits.data());
         u32 only = NONE;
         for (u32 w = 0; w < bits.size(); ++w) {
             if (!bits[w]) continue;
             if (only != NONE || (bits[w] & (bits[w] - 1))) return out;
             only = w * 32 + u32(std::countr_zero(bits[w]));
         }
-        if (only == NONE || constraint->vocabulary->is_end(only)) return out;
+        if (only == NONE || constraint->vocabulary->is_end(only) || !advance(p, only)) return out;
         out.push_back(only);
-        s = constraint->commit(s, only);
     }
     return out;
 }

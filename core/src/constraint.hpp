@@ -7,41 +7,9 @@
 #include <list>
 #include <set>
 
-#include "mask.hpp"
+#include "budget.hpp"
 
 namespace weft {
-
-class Vocabulary {
-  public:
-    Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<u32> eos,
-               std::vector<std::pair<std::string, u32>> specials, u64 store_bytes);
-    u32 size() const { return u32(texts.size()); }
-    u32 words() const { return (size() + 31) / 32; }
-    bool is_end(u32 id) const { return std::find(eos.begin(), eos.end(), id) != eos.end(); }
-    u32 special_named(const std::string& name) const;
-
-    std::vector<std::optional<std::string>> texts;  // end tokens are never text
-    std::vector<u32> eos;
-    std::unordered_map<std::string, u32> specials;
-    std::unique_ptr<Trie> trie;
-    std::unique_ptr<Store> store;
-};
-
-// What both kinds of grammar offer: states are integers, 0 is the dead one.
-class Engine {
-  public:
-    virtual ~Engine() = default;
-    virtual u32 start() = 0;
-    virtual u32 step(u32 state, u8 byte) = 0;
-    virtual u32 special(u32 state, u32 index) = 0;
-    virtual bool complete(u32 state) = 0;
-    virtual void add_mask(u32 state, u32* mask) = 0;          // byte tokens only
-    virtual void specials(u32 state, std::vector<u32>& out) = 0;  // machine indices of special tokens that fit
-    virtual void expected(u32 state, std::vector<u32>& out) = 0;  // terminals that may stand or go on here
-    virtual std::size_t bytes() = 0;
-    virtual void compact(std::vector<u32*>& live) = 0;
-};
-std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits);
 
 class Constraint {
   public:
@@ -54,6 +22,7 @@ class Constraint {
     std::shared_ptr<Vocabulary> vocabulary;  // may be null: bytes only
     std::unique_ptr<Engine> engine;
     std::vector<u32> special_ids;            // machine's special index -> token id
+    std::unique_ptr<Budget> budget;          // with a vocabulary
     Limits limits;
     std::mutex lock;
     std::set<std::vector<u32>*> readers;     // the histories of live readers
@@ -76,9 +45,12 @@ class Reader {  // a history of states, known to its constraint
 
 class Matcher : public Reader {
   public:
-    explicit Matcher(std::shared_ptr<Constraint> c) : Reader(std::move(c)) {}
+    // max_tokens: the text can always be finished within so many tokens, its end token not counted; NONE for no limit.
+    // Throws LimitFault when no sentence was found that fits.
+    explicit Matcher(std::shared_ptr<Constraint> c, u32 max_tokens = NONE);
     std::vector<u32> tokens;
     bool stopped = false;
+    u32 max_tokens = NONE;
 
     void mask(u32* out);
     std::size_t commit(const std::vector<u32>& ids);  // how many fit; all or nothing: state changes only if all do
@@ -89,7 +61,16 @@ class Matcher : public Reader {
     void masks(const std::vector<u32>& draft, u32* out);
 
   private:
-    std::size_t run(const std::vector<u32>& ids, std::vector<u32>& out);  // needs the lock
+    struct Place {  // where a reading stands, with what a budget must know
+        u32 state, left;                               // tokens left; NONE: no limit
+        std::shared_ptr<const std::vector<u32>> plan;  // a way to finish, when the state's own certificate may be longer
+        std::size_t at = 0;                            // how much of it is done
+    };
+    Place here() const;
+    void mask_at(const Place& p, u32* out);      // needs the lock, like the next two
+    bool advance(Place& p, u32 token);
+    std::size_t run(const std::vector<u32>& ids, std::vector<Place>& out);
+    std::vector<Place> places;                   // with a budget: one per entry of `states`
 };
 
 class Recognizer : public Reader {

@@ -3,7 +3,7 @@
 #include <deque>
 #include <map>
 
-#include "constraint.hpp"
+#include "engine.hpp"
 
 namespace weft {
 
@@ -182,6 +182,8 @@ class LexerEngine : public Engine {
     void add_mask(u32 state, u32* mask) override {
         for (auto& c : configs(state)) walk(*effects(c.x), 0, c.p, mask);
     }
+    u32 bound(u32) override { return 0; }
+    u32 within(u32) override { return NONE; }
     std::size_t bytes() override { return f.bytes() + pool.bytes() + steps.bytes() + accept.size() * (24 + 8 * lexer.words()) + moved.bytes(); }
     void compact(std::vector<u32*>& live) override {
         std::map<u32, std::vector<Config>> kept;

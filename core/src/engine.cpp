@@ -1,0 +1,81 @@
+#include "engine.hpp"
+
+#include "distance.hpp"
+
+namespace weft {
+
+constexpr std::size_t LONGEST_TOKEN = 4000;  // bytes; the walks keep their path in fixed arrays of 4096
+
+Vocabulary::Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<u32> ends,
+                       std::vector<std::pair<std::string, u32>> named, u64 store_bytes)
+    : texts(std::move(tokens)), eos(std::move(ends)) {
+    for (u32 e : eos) {
+        if (e >= texts.size()) throw GrammarFault("end token " + std::to_string(e) + " is not in the vocabulary", "an id below " + std::to_string(texts.size()));
+        texts[e].reset();
+    }
+    for (auto& [name, id] : named) {
+        if (id >= texts.size()) throw GrammarFault("special token '" + name + "' has id " + std::to_string(id), "an id below " + std::to_string(texts.size()));
+        specials.emplace(name, id);
+    }
+    std::vector<std::optional<std::string_view>> views(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        if (!texts[i]) continue;
+        if (texts[i]->size() > LONGEST_TOKEN)
+            throw GrammarFault("token " + std::to_string(i) + " has " + std::to_string(texts[i]->size()) + " bytes", "at most " + std::to_string(LONGEST_TOKEN));
+        views[i] = *texts[i];
+    }
+    trie = std::make_unique<Trie>(views);
+    store = std::make_unique<Store>(*trie, store_bytes);
+}
+
+u32 Vocabulary::special_named(const std::string& name) const {
+    auto it = specials.find(name);
+    return it == specials.end() ? NONE : it->second;
+}
+
+namespace {
+
+class ScannerlessEngine : public Engine {
+  public:
+    ScannerlessEngine(const Machine& m, Store* store) : f(m), distance(f) {
+        if (store) masker = std::make_unique<Masker>(f, *store);
+    }
+    u32 start() override { return f.start(); }
+    u32 step(u32 s, u8 b) override { return f.step(s, b); }
+    u32 special(u32 s, u32 i) override { return f.special(s, i); }
+    bool complete(u32 s) override { return f.complete(s); }
+    void add_mask(u32 s, u32* mask) override { masker->add(s, mask); }
+    void specials(u32 s, std::vector<u32>& out) override {
+        for (std::size_t k = 0; k < f.size(s); ++k) {
+            const Item& it = f.begin(s)[k];
+            if (it.term != END && f.m.terminals[it.term]->special != NONE) out.push_back(f.m.terminals[it.term]->special);
+        }
+    }
+    void expected(u32 s, std::vector<u32>& out) override {
+        for (std::size_t k = 0; k < f.size(s); ++k)
+            if (f.begin(s)[k].term != END && (out.empty() || out.back() != f.begin(s)[k].term)) out.push_back(f.begin(s)[k].term);
+    }
+    u32 bound(u32 s) override { return distance.of(s); }
+    u32 within(u32 s) override { return distance.of(s); }
+    std::size_t bytes() override { return f.bytes() + distance.bytes(); }
+    void compact(std::vector<u32*>& live) override {
+        f.compact(live);
+        distance.forget();
+    }
+
+  private:
+    Frontiers f;
+    Distance distance;
+    std::unique_ptr<Masker> masker;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_lexer_engine(const Machine& m, Store* store, const Limits& limits);
+
+std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits) {
+    if (m.lexer) return make_lexer_engine(m, store, limits);
+    return std::make_unique<ScannerlessEngine>(m, store);
+}
+
+}  // namespace weft

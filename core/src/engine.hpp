@@ -1,0 +1,42 @@
+// What a vocabulary and a machine look like to everything that reads text: Vocabulary, and Engine with its two kinds.
+#pragma once
+
+#include "mask.hpp"
+
+namespace weft {
+
+class Vocabulary {
+  public:
+    Vocabulary(std::vector<std::optional<std::string>> tokens, std::vector<u32> eos,
+               std::vector<std::pair<std::string, u32>> specials, u64 store_bytes);
+    u32 size() const { return u32(texts.size()); }
+    u32 words() const { return (size() + 31) / 32; }
+    bool is_end(u32 id) const { return std::find(eos.begin(), eos.end(), id) != eos.end(); }
+    u32 special_named(const std::string& name) const;
+
+    std::vector<std::optional<std::string>> texts;  // end tokens are never text
+    std::vector<u32> eos;
+    std::unordered_map<std::string, u32> specials;
+    std::unique_ptr<Trie> trie;
+    std::unique_ptr<Store> store;
+};
+
+// What both kinds of grammar offer: states are integers, 0 is the dead one.
+class Engine {
+  public:
+    virtual ~Engine() = default;
+    virtual u32 start() = 0;
+    virtual u32 step(u32 state, u8 byte) = 0;
+    virtual u32 special(u32 state, u32 index) = 0;
+    virtual bool complete(u32 state) = 0;
+    virtual void add_mask(u32 state, u32* mask) = 0;          // byte tokens only
+    virtual void specials(u32 state, std::vector<u32>& out) = 0;  // machine indices of special tokens that fit
+    virtual void expected(u32 state, std::vector<u32>& out) = 0;  // terminals that may stand or go on here
+    virtual u32 bound(u32 state) = 0;   // no sentence is nearer than this many bytes
+    virtual u32 within(u32 state) = 0;  // some sentence is at most this many bytes away
+    virtual std::size_t bytes() = 0;
+    virtual void compact(std::vector<u32*>& live) = 0;
+};
+std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits);
+
+}  // namespace weft

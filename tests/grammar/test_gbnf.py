@@ -163,8 +163,8 @@ def test_a_lexer_that_matters_is_refused_by_name():
     with pytest.raises(GrammarError) as caught:
         to_gbnf(from_lark('start: "int" NAME\nNAME: /[a-z]+/\n%ignore " "'))
     assert caught.value.what == (
-        "this grammar cannot be printed without its lexer: behind 'int', the 'a' of NAME could also be the next character "
-        "of a longer NAME"
+        "this grammar cannot be printed without its lexer: behind 'int', the 'a' of NAME could also be the next "
+        "character of a longer NAME"
     )
 
 

@@ -31,7 +31,7 @@ Engines = Annotated[str, typer.Option(help=f"Comma separated: {', '.join(ENGINES
 Vocab = Annotated[str, typer.Option(help="deepseek (129k) or tekken (131k).")]
 Cpu = Annotated[int, typer.Option(help="The CPU that all workers are pinned to.")]
 Limit = Annotated[float, typer.Option(help="CPU seconds for one job; then the engine is killed: a timeout.")]
-Cap = Annotated[float, typer.Option(help="Seconds for one engine in the whole run; what is left is skipped.")]
+Cap = Annotated[float, typer.Option(help="CPU seconds for one engine in the whole run; then it is skipped.")]
 LAST_CPU = max(os.sched_getaffinity(0))
 
 
@@ -53,7 +53,7 @@ def maskbench(
     seed: int = 20261123,
     cpu: Cpu = LAST_CPU,
     limit_s: Limit = 60.0,
-    cap_s: Cap = 600.0,
+    cap_s: Cap = 300.0,
 ) -> None:
     """JSON Schemas of MaskBench: mask, commit and compile times, and every verdict."""
     jobs = maskbench_part.jobs(load_vocabulary(vocabulary), size=schemas, seed=seed)
@@ -168,7 +168,6 @@ def _run(name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, l
         "workers": {engine: worker.hello for engine, worker in workers.items()},
         "groups": {job["id"]: [test["valid"] for test in job["tests"]] for job in jobs} if name == "suite" else {},
     }
-    left_s = dict.fromkeys(workers, cap_s)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         open(RESULTS / f"{name}.jsonl", "w", encoding="utf-8") as out,
@@ -177,7 +176,7 @@ def _run(name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, l
         out.write(json.dumps(header) + "\n")
         bar = progress.add_task(name, total=len(jobs))
         for turn, job in enumerate(jobs):
-            for engine, result in in_turns(workers, job, turn, limit_s=limit_s, left_s=left_s).items():
+            for engine, result in in_turns(workers, job, turn, limit_s=limit_s, cap_s=cap_s).items():
                 row = {"engine": engine, "id": job["id"], "split": job.get("split", ""), **result}
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             progress.update(bar, advance=1, description=f"{name} {job['id'][:40]:40}")

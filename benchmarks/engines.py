@@ -7,6 +7,7 @@ engine, write a class here and name it in ENGINES.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -46,6 +47,7 @@ class Weft:
         from weft.errors import BudgetExceeded, DeadEnd, GrammarError, SchemaError
 
         self.weft, self.dead_end = weft, DeadEnd
+        self.from_json_schema, self.from_lark = weft.from_json_schema, weft.from_lark  # imported now, not when timed
         self.mistakes = (SchemaError, GrammarError, BudgetExceeded)
         if vocabulary.tokenizer is None:
             self.vocabulary = weft.Vocabulary(vocabulary.tokens, [vocabulary.eos])
@@ -58,14 +60,17 @@ class Weft:
         self.out = self.words[0].view(np.uint32)
 
     def compile_schema(self, schema: Json) -> None:
-        self._compile(lambda: self.weft.from_json_schema(schema))
+        self._compile(lambda: self.from_json_schema(schema))
 
     def compile_lark(self, text: str) -> None:
-        self._compile(lambda: self.weft.from_lark(text))
+        self._compile(lambda: self.from_lark(text))
 
-    def _compile(self, grammar: Callable[[], Any]) -> None:
+    def _compile(self, read: Callable[[], Any]) -> None:
+        started = time.process_time_ns()
         try:
-            self.constraint = self.weft.compile(grammar(), self.vocabulary)
+            grammar = read()
+            self.front_us = (time.process_time_ns() - started) / 1e3  # schema -> grammar; the core does the rest
+            self.constraint = self.weft.compile(grammar, self.vocabulary)
             self.matcher = self.constraint.matcher()
         except self.mistakes as error:
             raise Refused(error.what, str(error)) from error

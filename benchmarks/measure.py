@@ -20,6 +20,7 @@ def run_schema(engine: Engine, job: Json) -> Json:
     """Compile job["schema"], then judge every one of job["tests"]: {valid, ids, reordered: ids or None}."""
     result = _compile(lambda: engine.compile_schema(job["schema"]))
     if result["refused"] is None:
+        result["front_us"] = getattr(engine, "front_us", None)
         result["tests"] = [_judge(engine, test) for test in job["tests"]]
     return result | {"rss_mb": rss_mb(), "peak_mb": peak_mb()}
 

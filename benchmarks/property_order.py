@@ -20,9 +20,13 @@ def in_declared_order(root: Json, schema: Json, value: Json) -> Json:
         return [in_declared_order(root, _item(parts, i), child) for i, child in enumerate(value)]
     if not isinstance(value, dict):
         return value
-    declared: dict[str, None] = {}
+    declared: list[str] = []
     for part in parts:
-        declared |= dict.fromkeys(part.get("properties", {}))
+        place = 0  # a key that is new stands behind the one that it follows here
+        for key in part.get("properties", {}):
+            if key not in declared:
+                declared.insert(place, key)
+            place = declared.index(key) + 1
     rank = {key: i for i, key in enumerate(declared)}
     keys = sorted(value, key=lambda key: rank.get(key, len(rank)))
     return {key: in_declared_order(root, _property(parts, key), value[key]) for key in keys}

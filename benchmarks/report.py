@@ -184,8 +184,12 @@ def slow_table(rows: list[Json], *, top: int = 25) -> str:
         for us, name, i, position, _ in sorted(masks, reverse=True)[:top]
     ]
     slow = markdown(["mask, us", "of all mask time", "schema or grammar", "text", "token"], lines)
-    compiles = sorted(((row["compile_us"], row["id"]) for row in rows if "compile_us" in row), reverse=True)[:top]
-    return slow + "\n\n" + markdown(["compile, us", "schema"], [[f"{us:,.0f}", _cell(name)] for us, name in compiles])
+    compiles = sorted((row for row in rows if "compile_us" in row), key=lambda row: -row["compile_us"])[:top]
+    lines = [
+        [f"{row['compile_us']:,.0f}", f"{row.get('front_us') or math.nan:,.0f}", _cell(row["id"]), row["refused"] or ""]
+        for row in compiles
+    ]
+    return slow + "\n\n" + markdown(["compile, us", "of it schema to grammar", "schema", "refused"], lines)
 
 
 def cfg_table(engines: dict[str, list[Json]]) -> str:

@@ -34,6 +34,7 @@ class Worker:
         self.engine, self.vocabulary, self.cpu = engine, vocabulary, cpu
         self.process: subprocess.Popen[bytes] | None = None
         self.hello: Json = {}
+        self.spent_s = 0.0  # CPU time on jobs so far
 
     def start(self) -> Json:
         """Load engine and vocabulary; {"rss_mb", "init_s", "floor_us"} or {"fatal"}."""
@@ -43,7 +44,9 @@ class Worker:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
             )
+        spent_s = self.spent_s
         self.hello = self._receive(START_LIMIT_S)
+        self.spent_s = spent_s
         return self.hello
 
     def ask(self, job: Json, *, limit_s: float) -> Json:
@@ -66,15 +69,17 @@ class Worker:
     def _receive(self, limit_s: float) -> Json:
         assert self.process is not None and self.process.stdout is not None
         pipe, answer = self.process.stdout.fileno(), b""
-        cpu_end, wall_end = self._cpu_s() + limit_s, time.monotonic() + 10 * limit_s
+        cpu_start, wall_end = self._cpu_s(), time.monotonic() + 10 * limit_s
         while not answer.endswith(b"\n"):
             if select.select([pipe], [], [], 1.0)[0]:
                 chunk = os.read(pipe, 1 << 20)
                 if not chunk:
                     return {"fatal": self._stop("crash")}
                 answer += chunk
-            elif self._cpu_s() > cpu_end or time.monotonic() > wall_end:
+            elif self._cpu_s() - cpu_start > limit_s or time.monotonic() > wall_end:
+                self.spent_s += limit_s
                 return {"fatal": self._stop("timeout")}
+        self.spent_s += self._cpu_s() - cpu_start
         result: Json = json.loads(answer)
         return result
 
@@ -97,22 +102,16 @@ class Worker:
         return why
 
 
-def in_turns(
-    workers: dict[str, Worker], job: Json, turn: int, *, limit_s: float, left_s: dict[str, float]
-) -> dict[str, Json]:
+def in_turns(workers: dict[str, Worker], job: Json, turn: int, *, limit_s: float, cap_s: float) -> dict[str, Json]:
     """The same job for every engine, one after the other, starting with another one each turn.
 
-    `left_s` holds the seconds that each engine may still spend in the whole run; an engine without any is skipped.
+    An engine that has spent `cap_s` seconds of CPU time on jobs is skipped from then on.
     """
     names = list(workers)
     results = {}
     for name in names[turn % len(names) :] + names[: turn % len(names)]:
-        if left_s[name] <= 0:
-            results[name] = {"fatal": "skipped"}
-            continue
-        started = time.monotonic()
-        results[name] = workers[name].ask(job, limit_s=limit_s)
-        left_s[name] -= time.monotonic() - started
+        skipped = workers[name].spent_s > cap_s
+        results[name] = {"fatal": "skipped"} if skipped else workers[name].ask(job, limit_s=limit_s)
     return results
 
 

@@ -211,7 +211,6 @@ def test_the_time_is_told_apart():
     assert sum(parts) <= times.total_s
 
 
-NO_BUDGET_YET = pytest.mark.xfail(strict=True, reason="the core does not keep max_tokens yet")
 
 
 @pytest.mark.parametrize(
@@ -221,7 +220,7 @@ NO_BUDGET_YET = pytest.mark.xfail(strict=True, reason="the core does not keep ma
         ("toy", 0),
         ("toy", 1),
         ("core", None),
-        *(pytest.param("core", n, marks=NO_BUDGET_YET) for n in (0, 1)),
+        *(("core", n) for n in (0, 1)),
     ],
 )
 def test_every_text_is_a_sentence_whatever_the_model_wants(engine, slack):

@@ -289,7 +289,6 @@ def test_one_processor_serves_prompt_after_prompt(lm, constraint):
     assert set(run(lm, processor, [turn], do_sample=False)) <= SENTENCES
 
 
-@pytest.mark.xfail(strict=True, reason="the core does not keep max_tokens yet")
 def test_the_budget_of_a_processor_is_kept(lm, constraint):
     for budget in (1, 2, 3, 5):
         processor = hf.GrammarLogitsProcessor(constraint, max_tokens=budget)

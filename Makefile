@@ -42,7 +42,8 @@ layers: dev ## who imports whom
 	PYTHONPATH=core $(PYTHON) -m pytest -q tests/test_layers.py tests/test_public_names.py
 
 check: lint types layers sanitized ## everything: format, lint, types, layers, tests, and a short run under the sanitizers
-	$(RUN_SANITIZED) -m pytest -q -m "not slow" tests/core tests/grammar
+	$(RUN_SANITIZED) tests/fuzz/run.py --seconds 30
+	$(RUN_SANITIZED) -m pytest -q tests/infill/test_check.py tests/fuzz
 	PYTHONPATH=core $(PYTHON) -m pytest -q
 
 test: dev ## the tests, on the build in place

@@ -27,7 +27,9 @@ def lower(build: Lowering, shape: Array) -> Expression:
     """The array that satisfies these facts."""
     if shape.contains:
         if shape.unique and not _is_unique_anyway(build, shape):
-            raise refuse("uniqueItems", shape.unique, "together with contains cannot be enforced by a context-free grammar")
+            raise refuse(
+                "uniqueItems", shape.unique, "together with contains cannot be enforced by a context-free grammar"
+            )
         return _counted(build, shape)
     if shape.unique and not _is_unique_anyway(build, shape):
         return _distinct(build, shape)
@@ -116,9 +118,7 @@ def _counted(build: Lowering, shape: Array) -> Expression:
     while pending:
         key = index, counts = pending.pop()
         options: list[Expression] = []
-        done = all(
-            n >= some.min and (some.max is None or n <= some.max) for n, some in zip(counts, wants, strict=True)
-        )
+        done = all(n >= some.min and (some.max is None or n <= some.max) for n, some in zip(counts, wants, strict=True))
         if index >= shape.min and done:
             options.append(Seq(build.space) if index else Literal(b""))
         if shape.max is None or index < shape.max:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from weft.errors import SchemaError
@@ -106,6 +107,19 @@ class Facts:
         return new
 
 
+@lru_cache(maxsize=256)
+def _of_types(types: int) -> Shapes:
+    """Everything of these types."""
+    return Shapes(
+        types & (NULL | BOOLEAN),
+        (),
+        ((types & NUMBER, Number()),) if types & NUMBER else (),
+        (String(),) if types & STRING else (),
+        (Array(),) if types & ARRAY else (),
+        ((),) if types & OBJECT else (),
+    )
+
+
 class Combiner:
     """The numbered nodes of one schema, and their unions of shapes, each made once.
 
@@ -149,6 +163,11 @@ class Combiner:
         return found
 
     def _make(self, conj: Conj) -> Shapes:
+        if len(conj) == 1 and conj[0] > 0:
+            node = self.nodes[conj[0]] or self.read(conj[0])
+            if not (node.parts or node.choices or node.exactly):
+                self._sound.add(conj[0])
+                return self._of_node(node, conj)
         for literal in conj:
             self._check_progress(literal if literal >= 0 else ~literal)
         facts = Facts()
@@ -159,6 +178,24 @@ class Combiner:
         leaves: list[Facts] = []
         self._branches(facts, leaves)
         return self._join(leaves)
+
+    def _of_node(self, node: Schema, conj: Conj) -> Shapes:
+        """The usual case: one subschema, nothing to combine."""
+        if node.values is not None:
+            return self._of_values(conj, node.values)
+        number, text, array, fact = node.number, node.string, node.array, node.object
+        types = node.types
+        if not (number or text or array or fact):
+            return _of_types(types)
+        kind = types & NUMBER
+        return Shapes(
+            types & (NULL | BOOLEAN),
+            (),
+            () if not kind or (number and numbers.is_empty(kind, number)) else ((kind, number or Number()),),
+            () if not types & STRING or (text and strings.merge([text]) is None) else (text or String(),),
+            () if not types & ARRAY else tuple(filter(None, (self._merge_arrays([array or Array()]),))),
+            () if not types & OBJECT else ((fact,) if fact else (),),
+        )
 
     def _of_values(self, conj: Conj, values: tuple[Any, ...]) -> Shapes:
         constants, kept = 0, []
@@ -222,7 +259,9 @@ class Combiner:
                     if len(way) == 1 and ~way[0] in here.literals:
                         continue
                     branch = here.copy()
-                    if self._gather(branch, way) and (branch.types & ~(NUMBER | STRING | ARRAY | OBJECT) or self._possible(branch)):
+                    if self._gather(branch, way) and (
+                        branch.types & ~(NUMBER | STRING | ARRAY | OBJECT) or self._possible(branch)
+                    ):
                         new.append(branch)
                 if len(new) == 1:
                     here = new[0]
@@ -290,7 +329,12 @@ class Combiner:
         if Array() in array_shapes:
             array_shapes = [Array()]
         return Shapes(
-            constants, tuple(values), tuple(number_shapes), tuple(string_shapes), tuple(array_shapes), tuple(object_shapes)
+            constants,
+            tuple(values),
+            tuple(number_shapes),
+            tuple(string_shapes),
+            tuple(array_shapes),
+            tuple(object_shapes),
         )
 
     def _check_progress(self, number: int) -> None:
@@ -411,7 +455,7 @@ class Combiner:
         if kind == ARRAY:
             prefix = tuple((self.constant(item),) for item in value)
             return self.add(Schema(ARRAY, array=Array(prefix, NEVER, len(value), len(value))))
-        properties = {name: (self.constant(item),) for name, item in value.items()}
+        properties: dict[str, Conj] = {name: (self.constant(item),) for name, item in value.items()}
         return self.add(Schema(OBJECT, object=Object(properties, additional=NEVER, required=tuple(value))))
 
     def _negate_array(self, fact: Array, fail: Callable[..., None]) -> None:
@@ -496,7 +540,9 @@ class Combiner:
             types |= type_of(value)
         for kind, _ in found.numbers:
             types |= kind
-        return types | (STRING if found.strings else 0) | (ARRAY if found.arrays else 0) | (OBJECT if found.objects else 0)
+        return (
+            types | (STRING if found.strings else 0) | (ARRAY if found.arrays else 0) | (OBJECT if found.objects else 0)
+        )
 
     def _clash(self, objects: tuple[Object, ...], depth: int) -> bool:
         """Whether a required property of the merged object surely has no value."""
@@ -581,7 +627,9 @@ class Combiner:
         if most is not None:
             if most < shape.min:
                 return None
-            shape = shape._replace(prefix=shape.prefix[:most], items=NEVER if most <= len(shape.prefix) else shape.items, max=most)
+            shape = shape._replace(
+                prefix=shape.prefix[:most], items=NEVER if most <= len(shape.prefix) else shape.items, max=most
+            )
         return shape
 
     # --- single values --------------------------------------------------------------------------------------------

@@ -47,7 +47,9 @@ class Contract(NamedTuple):
 
     def __str__(self) -> str:
         shown = [clause for clause in self.clauses if clause.kept != "annotation"]
-        return "\n".join(f"{clause.kept:8} {clause.pointer}" + (f": {clause.why}" if clause.why else "") for clause in shown)
+        return "\n".join(
+            f"{clause.kept:8} {clause.pointer}" + (f": {clause.why}" if clause.why else "") for clause in shown
+        )
 
 
 def contract(
@@ -73,7 +75,7 @@ def contract(
             refused[pointer] = (keyword, error.what)
             left_out.add(keyword)
     clauses = []
-    names = {keyword: why for keyword, why in refused.values()}
+    names = dict(refused.values())
     for pointer, keyword in _keywords(schema):
         if keyword not in json_schema.HANDLERS and keyword not in ("then", "else", "minContains", "maxContains"):
             clauses.append(Clause(pointer, keyword, "annotation"))
@@ -104,7 +106,10 @@ def _keywords(schema: Any) -> list[tuple[str, str]]:
             at = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
             out.append((at, key))
             if key in json_schema.MAPS and isinstance(value, dict):
-                inner += [(item, f"{at}/{name.replace('~', '~0').replace('/', '~1')}", depth + 1) for name, item in value.items()]
+                inner += [
+                    (item, f"{at}/{name.replace('~', '~0').replace('/', '~1')}", depth + 1)
+                    for name, item in value.items()
+                ]
             elif key in json_schema.INNER:
                 items = enumerate(value) if isinstance(value, list) else ()
                 inner += [(item, f"{at}/{i}", depth + 1) for i, item in items]

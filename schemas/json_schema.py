@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -199,7 +200,9 @@ class Reader:
             return None
         if key in self.ignore:
             return None
-        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))):
+        if not isinstance(value, kind) or (
+            isinstance(value, bool) and bool not in (kind if isinstance(kind, tuple) else (kind,))
+        ):
             raise SchemaError(
                 f"'{key}' is {type(value).__name__}", where=f"at {place}/{key}", expected=expected,
                 hint=f'from_json_schema(..., ignore=["{key}"]), then validate the result',
@@ -210,7 +213,7 @@ class Reader:
         value = self.get(raw, key, (int, float), place, "a whole number that is not negative")
         if value is None:
             return None
-        if isinstance(value, float) and not value.is_integer() or value < 0:
+        if (isinstance(value, float) and not value.is_integer()) or value < 0:
             raise SchemaError(f"'{key}' is {value}", where=f"at {place}/{key}", expected="a whole number, 0 or more")
         return int(value)
 
@@ -256,7 +259,9 @@ class Reader:
 
     def nowhere(self, ref: str, place: Place) -> SchemaError:
         return SchemaError(
-            f"'$ref' to {ref!r} leads nowhere", where=f"at {place}/$ref", expected="the place of a subschema in this document"
+            f"'$ref' to {ref!r} leads nowhere",
+            where=f"at {place}/$ref",
+            expected="the place of a subschema in this document",
         )
 
     def walk(self, raw: Any, resource: Resource, place: Place, fragment: str) -> tuple[Any, Resource, Place] | None:
@@ -288,7 +293,9 @@ class Reader:
                 name = self.id_of(document, draft_of(document, 2020)) or address
                 self.collect(Resource(document, urldefrag(address)[0], draft_of(document, self.root.draft), top))
                 if urldefrag(name)[0] != urldefrag(address)[0]:
-                    self.collect(Resource(document, urldefrag(urljoin(address, name))[0], draft_of(document, 2020), top))
+                    self.collect(
+                        Resource(document, urldefrag(urljoin(address, name))[0], draft_of(document, 2020), top)
+                    )
         return self.index.get(uri)
 
     def collect(self, top: Resource) -> None:
@@ -325,8 +332,8 @@ class Reader:
 MAPS = frozenset({"$defs", "definitions", "properties", "patternProperties", "dependentSchemas", "dependencies"})
 INNER = frozenset(
     {
-        "items", "prefixItems", "additionalItems", "contains", "additionalProperties", "propertyNames", "allOf", "anyOf",
-        "oneOf", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties", "contentSchema",
+        "items", "prefixItems", "additionalItems", "contains", "additionalProperties", "propertyNames", "allOf",
+        "anyOf", "oneOf", "not", "if", "then", "else", "unevaluatedItems", "unevaluatedProperties", "contentSchema",
     }
 )  # fmt: skip
 
@@ -359,7 +366,9 @@ def _type(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resou
         bit = TYPES.get(name) if isinstance(name, str) else None
         if bit is None:
             raise SchemaError(
-                f"'type' is {name!r}", where=f"at {place}/type", expected=f"one of {', '.join(TYPES)}, or a list of them"
+                f"'type' is {name!r}",
+                where=f"at {place}/type",
+                expected=f"one of {', '.join(TYPES)}, or a list of them",
             )
         bits |= bit
     node.types &= bits
@@ -397,7 +406,9 @@ def _number(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, res
         if isinstance(value, float) and not math.isfinite(value):
             raise SchemaError(f"'{key}' is {value}", where=f"at {place}/{key}", expected="a finite number")
         if abs(value) >= 10**300 if isinstance(value, int) else False:
-            raise SchemaError(f"'{key}' has more than 300 digits", where=f"at {place}/{key}", expected="a smaller number")
+            raise SchemaError(
+                f"'{key}' has more than 300 digits", where=f"at {place}/{key}", expected="a smaller number"
+            )
         return fraction(value)
 
     low, high = bound("minimum"), bound("maximum")
@@ -474,7 +485,17 @@ def _array(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, reso
         node.array = fact
 
 
-_APPLICATORS = ("$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "if", "dependentSchemas", "dependencies")
+_APPLICATORS = (
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "if",
+    "dependentSchemas",
+    "dependencies",
+)
 
 
 def _has_applicators(raw: dict[str, Any]) -> bool:
@@ -516,9 +537,7 @@ def _object(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, res
     if "propertyNames" in raw and "propertyNames" not in ignore:
         names = conj(raw["propertyNames"], Place(place, "propertyNames", depth), resource)
     least, most = reader.count(raw, "minProperties", place), reader.count(raw, "maxProperties", place)
-    node.object = Object(
-        properties, tuple(found), additional, tuple(dict.fromkeys(required)), least or 0, most, names
-    )
+    node.object = Object(properties, tuple(found), additional, tuple(dict.fromkeys(required)), least or 0, most, names)
 
 
 def _all_of(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resource: Resource) -> None:
@@ -556,7 +575,11 @@ def _if(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resourc
     depth = place.depth + 1
 
     def get(key: str) -> Conj:
-        return reader.conj(raw[key], Place(place, key, depth), resource) if key in raw and key not in reader.ignore else ANY
+        return (
+            reader.conj(raw[key], Place(place, key, depth), resource)
+            if key in raw and key not in reader.ignore
+            else ANY
+        )
 
     condition, then, other = get("if"), get("then"), get("else")
     if then or other:
@@ -617,7 +640,10 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"), _number),
     **dict.fromkeys(("minLength", "maxLength", "pattern", "format"), _string),
     **dict.fromkeys(
-        ("items", "prefixItems", "additionalItems", "minItems", "maxItems", "contains", "uniqueItems", "unevaluatedItems"),
+        (
+            "items", "prefixItems", "additionalItems", "minItems", "maxItems", "contains", "uniqueItems",
+            "unevaluatedItems",
+        ),
         _array,
     ),
     **dict.fromkeys(
@@ -650,8 +676,8 @@ class Lowering:
     """Shapes -> productions. `space`, `comma` and `colon` are runs of expressions to splice into a Seq.
 
     PERF: what is not a literal is a production of its own. Written in place, an object of scalars would be one regular
-    expression, and the core would build one automaton for all of it: 10 optional strings compile in 3.5 ms that way and in
-    0.4 ms this way.
+    expression, and the core would build one automaton for all of it: 10 optional strings compile in 3.5 ms that way
+    and in 0.4 ms this way.
     """
 
     def __init__(self, combiner: Combiner, whitespace: str, limits: Limits):
@@ -808,7 +834,15 @@ class Lowering:
         if "value" not in self._generic:
             self._generic.add("value")
             self.productions["value"] = Alt(
-                (_NULL, _TRUE, _FALSE, self.shared("number"), self.shared("string"), self._any_array(), self._any_object())
+                (
+                    _NULL,
+                    _TRUE,
+                    _FALSE,
+                    self.shared("number"),
+                    self.shared("string"),
+                    self._any_array(),
+                    self._any_object(),
+                )
             )
         return Ref("value")
 
@@ -891,6 +925,7 @@ def from_json_schema(
         ) from None
 
 
+@lru_cache(maxsize=64)
 def check_whitespace(whitespace: str) -> None:
     """Refuse white space that is not JSON's."""
     try:

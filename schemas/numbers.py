@@ -36,7 +36,9 @@ def admits(shape: Number, value: Fraction) -> bool:
         return False
     if shape.high is not None and (value >= shape.high if shape.high_open else value > shape.high):
         return False
-    return all(is_multiple(value, m) for m in shape.multiples) and not any(is_multiple(value, m) for m in shape.non_multiples)
+    return all(is_multiple(value, m) for m in shape.multiples) and not any(
+        is_multiple(value, m) for m in shape.non_multiples
+    )
 
 
 def merge(facts: list[Number]) -> Number:
@@ -199,9 +201,7 @@ def decimal_range(low: Fraction, low_open: bool, high: Fraction | None, high_ope
     return "|".join(out)
 
 
-def _decimal_at(
-    whole: int, low: str | None, low_open: bool, high: str | None, high_open: bool, out: list[str]
-) -> None:
+def _decimal_at(whole: int, low: str | None, low_open: bool, high: str | None, high_open: bool, out: list[str]) -> None:
     """`whole`, and the fractions between low and high."""
     if low == "" and not low_open:
         low = None
@@ -449,10 +449,10 @@ def _residues(kind: int, shape: Number, productions: dict[str, Expression], max_
     def side(low: Fraction, low_open: bool, high: Fraction | None, high_open: bool) -> list[Expression]:
         """The decimals from low >= 0 to high: both ends digit by digit, whole numbers between them by blocks."""
         first, last = low.numerator // low.denominator, None if high is None else high.numerator // high.denominator
-        out = []
+        out: list[Expression] = []
         for whole in dict.fromkeys((first,) if last is None else (first, last)):
             if whole == 0 == low and (high is None or last != 0):  # 0.xxx, all of it
-                if not low_open and not kind == FRACTION and accept[0]:
+                if not low_open and kind != FRACTION and accept[0]:
                     out.append(Literal(b"0"))
                 phase = "h" if low_open or kind == FRACTION else "g"
                 out.append(Seq((Literal(b"0."), Alt(tuple(behind_point(phase, 0, digits))))))
@@ -465,7 +465,11 @@ def _residues(kind: int, shape: Number, productions: dict[str, Expression], max_
                     raise OverflowError("bounds with so fine a divisor")
                 if value < low or (value == low and low_open) or (high is not None and value > high):
                     continue
-                if (value == high and high_open) or (kind == FRACTION and part == 0) or not accept[int(value * unit) % modulus]:
+                if (
+                    (value == high and high_open)
+                    or (kind == FRACTION and part == 0)
+                    or not accept[int(value * unit) % modulus]
+                ):
                     continue
                 tail = str(part).rjust(digits, "0").rstrip("0")
                 out.append(Pattern(f"{whole}\\.{tail}0*" if tail else f"{whole}(?:\\.0+)?"))
@@ -474,12 +478,16 @@ def _residues(kind: int, shape: Number, productions: dict[str, Expression], max_
             out += [walk(block) for block in blocks]
         return out
 
+    start: list[Expression] = []
     if fractions:
-        start, zero = [], Fraction(0)
+        zero = Fraction(0)
         low, high = shape.low, shape.high
         if low is None or low < 0:
             least, least_open = (zero, True) if high is None or high >= 0 else (-high, shape.high_open)
-            start = [Seq((Literal(b"-"), item)) for item in side(least, least_open, None if low is None else -low, shape.low_open)]
+            start = [
+                Seq((Literal(b"-"), item))
+                for item in side(least, least_open, None if low is None else -low, shape.low_open)
+            ]
         if high is None or high >= 0:
             start += side(*((zero, False) if low is None or low < 0 else (low, shape.low_open)), high, shape.high_open)
     else:

@@ -80,7 +80,7 @@ class _Members:
         found: dict[Conj, list[Keys]] = {}
         for bits in range((1 << len(rules)) - 1, -1, -1):
             matched = {rule for i, rule in enumerate(rules) if bits >> i & 1}
-            conjs = []
+            conjs: list[Conj] = []
             for fact, patterns in zip(objects, grouped, strict=True):
                 hits = [value for rule, value in patterns if rule in matched]
                 conjs.extend(hits or (fact.additional,))

@@ -63,7 +63,6 @@ class Look(NamedTuple):
 Node = Union[Chars, Concat, Either, Times, Anchor, Look]
 
 
-
 def ranges(*spans: tuple[int, int]) -> Ranges:
     """Sorted, merged, without surrogates."""
     merged: list[tuple[int, int]] = []
@@ -114,8 +113,9 @@ def unicode_property(name: str) -> Ranges:
     r"""The code points of \p{name}: general categories (short and long), Any, ASCII, Alphabetic."""
     short = name.split("=", 1)[1] if name.startswith(("General_Category=", "gc=")) else name
     long_names = {
-        "Letter": "L", "Lowercase_Letter": "Ll", "Uppercase_Letter": "Lu", "Titlecase_Letter": "Lt", "Cased_Letter": "LC",
-        "Modifier_Letter": "Lm", "Other_Letter": "Lo", "Mark": "M", "Nonspacing_Mark": "Mn", "Spacing_Mark": "Mc",
+        "Letter": "L", "Lowercase_Letter": "Ll", "Uppercase_Letter": "Lu", "Titlecase_Letter": "Lt",
+        "Cased_Letter": "LC", "Modifier_Letter": "Lm", "Other_Letter": "Lo", "Mark": "M", "Nonspacing_Mark": "Mn",
+        "Spacing_Mark": "Mc",
         "Enclosing_Mark": "Me", "Number": "N", "Decimal_Number": "Nd", "digit": "Nd", "Letter_Number": "Nl",
         "Other_Number": "No", "Punctuation": "P", "punct": "P", "Connector_Punctuation": "Pc", "Dash_Punctuation": "Pd",
         "Open_Punctuation": "Ps", "Close_Punctuation": "Pe", "Initial_Punctuation": "Pi", "Final_Punctuation": "Pf",
@@ -129,8 +129,8 @@ def unicode_property(name: str) -> Ranges:
         return ALL
     if short == "ASCII":
         return ranges((0, 127))
-    known = {a + b for a, bs in {"L": "lutmo", "M": "nce", "N": "dlo", "P": "cdseifo", "S": "mcko", "Z": "slp", "C": "cfon"}
-             .items() for b in bs}  # fmt: skip
+    families = {"L": "lutmo", "M": "nce", "N": "dlo", "P": "cdseifo", "S": "mcko", "Z": "slp", "C": "cfon"}
+    known = {family + member for family, members in families.items() for member in members}
     if short == "LC":
         wanted = {"Lu", "Ll", "Lt"}
     elif len(short) == 1 and any(category[0] == short for category in known):
@@ -235,7 +235,9 @@ class _Reader:
         before = self.ignore_case
         look = ""
         if text.startswith("?", self.at):
-            match = re.compile(r"\?(?:([:=!]|<[=!])|<([\w$]+)>|P<(\w+)>|([a-z]*)(?:-([a-z]+))?([:)]))").match(text, self.at)
+            match = re.compile(r"\?(?:([:=!]|<[=!])|<([\w$]+)>|P<(\w+)>|([a-z]*)(?:-([a-z]+))?([:)]))").match(
+                text, self.at
+            )
             if not match:
                 raise self.fail("an unknown kind of group")
             self.at = match.end()
@@ -300,7 +302,9 @@ class _Reader:
             self.at = match.end()
             return int(match[0], 16)
         if char == "u":
-            pattern = r"\{([0-9A-Fa-f]{1,8})\}|([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})|([0-9A-Fa-f]{4})"
+            pattern = (
+                r"\{([0-9A-Fa-f]{1,8})\}|([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})|([0-9A-Fa-f]{4})"
+            )
             if match := re.compile(pattern).match(text, self.at):
                 self.at = match.end()
                 if match[2]:
@@ -442,7 +446,9 @@ def to_text(node: Node, *, python: bool = False) -> str:
             return "(?!)" if python else "[^\\x00-\U0010ffff]"
         return chars_text(node.ranges)
     if isinstance(node, Concat):
-        return "".join(_group(item, python) if isinstance(item, Either) else to_text(item, python=python) for item in node.items)
+        return "".join(
+            _group(item, python) if isinstance(item, Either) else to_text(item, python=python) for item in node.items
+        )
     if isinstance(node, Either):
         if not node.items:
             return "(?!)" if python else "[^\\x00-\U0010ffff]"
@@ -523,7 +529,7 @@ def _branches(items: tuple[Node, ...]) -> Iterable[tuple[Node, ...]]:
 
 
 def _strip(items: tuple[Node, ...]) -> tuple[bool, tuple[Node, ...], bool] | None:
-    """(anchored at the start, the rest, anchored at the end), or None if no text matches. Items hold no hidden anchors."""
+    """(anchored at the start, the rest, anchored at the end), or None if no text matches; no anchor is hidden."""
     head = tail = False
     starts = [i for i, item in enumerate(items) if isinstance(item, Anchor) and item.kind == "^"]
     if starts:
@@ -557,7 +563,7 @@ ANYTHING = Times(Chars(ALL), 0, None)
 def whole(pattern: str) -> tuple[Node, ...] | None:
     """The pattern as alternatives that match whole texts, anchors resolved; None where look-ahead is needed."""
     node = parse(pattern)
-    branches = []
+    branches: list[Node] = []
     for items in _branches((node,)):
         if len(branches) >= MAX_BRANCHES:
             raise PatternError(f"a pattern with more than {MAX_BRANCHES} ways to place its anchors")
@@ -639,12 +645,16 @@ def width(node: Node) -> tuple[int, int | None]:
         return 1, 1
     if isinstance(node, Concat):
         parts = [width(item) for item in node.items]
-        return sum(low for low, _ in parts), None if any(high is None for _, high in parts) else sum(h or 0 for _, h in parts)
+        return sum(low for low, _ in parts), None if any(high is None for _, high in parts) else sum(
+            h or 0 for _, h in parts
+        )
     if isinstance(node, Either):
         parts = [width(item) for item in node.items]
         if not parts:
             return 0, 0
-        return min(low for low, _ in parts), None if any(high is None for _, high in parts) else max(h or 0 for _, h in parts)
+        return min(low for low, _ in parts), None if any(high is None for _, high in parts) else max(
+            h or 0 for _, h in parts
+        )
     if isinstance(node, Times):
         low, high = width(node.item)
         most = 0 if node.max == 0 or high == 0 else None if node.max is None or high is None else high * node.max

@@ -50,7 +50,7 @@ class Number(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """A regular set of strings: kind "pattern" (ECMA-262, searched), "format" (a name) or "values" (a tuple of strings)."""
+    """A regular set of strings; `kind` is "pattern" (ECMA-262, searched), "format" (a name) or "values" (strings)."""
 
     kind: str
     source: Any
@@ -99,7 +99,7 @@ class Some(NamedTuple):
 
 
 class Object(NamedTuple):
-    properties: dict[str, Conj] = {}  # noqa: RUF012 (never written)
+    properties: dict[str, Conj] = {}
     patterns: tuple[tuple[str, Conj], ...] = ()
     additional: Conj = ANY
     required: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ class Limits(NamedTuple):
 
     depth: int = 400  # nesting of the schema document
     schemas: int = 200_000  # subschemas read
-    alternatives: int = 2_000  # combinations of anyOf, oneOf, not, if at one place
+    alternatives: int = 600  # combinations of anyOf, oneOf, not, if at one place
     patterns: int = 6  # overlapping patternProperties of one object
     states: int = 5_000  # states of a counted object, array or number
     productions: int = 200_000

@@ -161,7 +161,11 @@ def _states(rule: Rule) -> int:
     if rule.kind == "values":
         return sum(map(len, rule.source)) + 1
     nodes = [patterns.search_node(source) for source in _sources(rule)]
-    return sum(len(source) for source in _sources(rule)) if None in nodes else sum(patterns.positions(n) for n in nodes if n)
+    return (
+        sum(len(source) for source in _sources(rule))
+        if None in nodes
+        else sum(patterns.positions(n) for n in nodes if n)
+    )
 
 
 def _width(rule: Rule) -> tuple[int, int | None]:

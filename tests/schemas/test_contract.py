@@ -4,7 +4,9 @@ from weft.schemas.contract import Clause, contract
 
 
 def test_contract_names_every_keyword() -> None:
-    report = contract({"title": "t", "properties": {"a": {"type": "array", "uniqueItems": True}, "b": {"pattern": "(a)\\1"}}})
+    report = contract(
+        {"title": "t", "properties": {"a": {"type": "array", "uniqueItems": True}, "b": {"pattern": "(a)\\1"}}}
+    )
     assert [clause[:3] for clause in report.clauses] == [
         ("#/title", "title", "annotation"),
         ("#/properties", "properties", "exact"),
@@ -13,7 +15,9 @@ def test_contract_names_every_keyword() -> None:
         ("#/properties/b/pattern", "pattern", "refused"),
     ]
     assert not report.is_exact
-    assert str(report).splitlines()[2].startswith("refused  #/properties/a/uniqueItems: 'uniqueItems' cannot be enforced")
+    assert (
+        str(report).splitlines()[2].startswith("refused  #/properties/a/uniqueItems: 'uniqueItems' cannot be enforced")
+    )
 
 
 def test_exact_and_ignored() -> None:

@@ -1,10 +1,12 @@
 """from_json_schema against the package jsonschema, and on bad input."""
 
+import contextlib
 import json
 import time
 
 import jsonschema
 import pytest
+
 from weft.errors import SchemaError
 from weft.grammar.recognizer import Recognizer
 from weft.schemas.json_schema import COMPACT, from_json_schema
@@ -20,8 +22,9 @@ def accepts(recognizer: Recognizer, text: str) -> bool:
 
 
 VALUES = [
-    None, True, False, 0, 1, -1, 2.5, 7, 10, 100, "", "a", "ab", "abc", "é", "😀", 'q"\\\n', [], [1], [1, 2], [1, "a"], ["a", 1],
-    ["a", "a"], [[]], [1, 2, 3, 4], {}, {"a": 1}, {"b": 1}, {"a": "x"}, {"a": 1, "b": 2}, {"a": 1, "c": 3}, {"b": "x", "c": 1},
+    None, True, False, 0, 1, -1, 2.5, 7, 10, 100, "", "a", "ab", "abc", "é", "😀", 'q"\\\n', [], [1],
+    [1, 2], [1, "a"], ["a", 1], ["a", "a"], [[]], [1, 2, 3, 4],
+    {}, {"a": 1}, {"b": 1}, {"a": "x"}, {"a": 1, "b": 2}, {"a": 1, "c": 3}, {"b": "x", "c": 1},
     {"x-1": 1}, {"x-1": "s"}, {"a": {"a": {"a": 1}}}, {"a": 1, "b": 2, "c": 3}, {"a": None}, {"kind": "p", "v": 1},
     {"kind": "q", "v": "s"}, {"kind": "q", "v": 1}, {"a": [1, 2]}, {"a": []}, {"aa": 1, "bb": 2, "cc": 3},
 ]  # fmt: skip
@@ -63,7 +66,12 @@ SCHEMAS = [
         "type": "object",
     },
     {"allOf": [{"properties": {"a": {"minimum": 1}}}, {"properties": {"a": {"type": "integer"}}, "required": ["a"]}]},
-    {"allOf": [{"additionalProperties": {"type": "integer"}}, {"properties": {"a": {}}, "additionalProperties": False}]},
+    {
+        "allOf": [
+            {"additionalProperties": {"type": "integer"}},
+            {"properties": {"a": {}}, "additionalProperties": False},
+        ]
+    },
     {"allOf": [{"pattern": "a"}, {"pattern": "b"}, {"maxLength": 2}], "type": "string"},
     {"not": {"type": ["object", "array"]}},
     {"not": {"required": ["a"]}, "type": "object"},
@@ -75,15 +83,25 @@ SCHEMAS = [
     {"not": {"anyOf": [{"type": "string"}, {"minimum": 1}]}},
     {
         "properties": {"a": {}, "b": {}, "c": {}},
-        "if": {"required": ["a"]}, "then": {"required": ["b"]}, "else": {"required": ["c"]}, "type": "object",
+        "if": {"required": ["a"]},
+        "then": {"required": ["b"]},
+        "else": {"required": ["c"]},
+        "type": "object",
     },
     {"if": {"type": "integer"}, "then": {"minimum": 5}, "else": {"type": "string"}},
     {"dependentRequired": {"a": ["b"]}, "properties": {"a": {}, "b": {}}},
-    {"dependentSchemas": {"a": {"properties": {"c": {"type": "integer"}}, "required": ["c"]}}, "properties": {k: {} for k in "abc"}},
+    {
+        "dependentSchemas": {"a": {"properties": {"c": {"type": "integer"}}, "required": ["c"]}},
+        "properties": {k: {} for k in "abc"},
+    },
     {"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {"a": {"$ref": "#/$defs/node"}}}}},
     {"anyOf": [{"type": "integer"}, {"type": "array", "items": {"$ref": "#"}}]},
     {"$defs": {"x": {"$anchor": "here", "type": "string"}}, "$ref": "#here"},
-    {"$id": "http://h/root", "$defs": {"x": {"$id": "inner", "$defs": {"y": {"minimum": 7}}}}, "$ref": "inner#/$defs/y"},
+    {
+        "$id": "http://h/root",
+        "$defs": {"x": {"$id": "inner", "$defs": {"y": {"minimum": 7}}}},
+        "$ref": "inner#/$defs/y",
+    },
     {"unevaluatedProperties": False, "properties": {"a": {}}},
 ]
 
@@ -135,11 +153,17 @@ def test_strings() -> None:
     assert not accepts(recognizer, '"\\ud83d\\ude00ab"')
     assert not accepts(recognizer, '"\\ud83d"')
     assert not accepts(recognizer, '"\n"')
-    assert accepts(Recognizer(from_json_schema({"type": "string", "minLength": 900, "maxLength": 1000})), '"' + "x" * 950 + '"')
+    assert accepts(
+        Recognizer(from_json_schema({"type": "string", "minLength": 900, "maxLength": 1000})), '"' + "x" * 950 + '"'
+    )
 
 
 def test_names_are_escaped() -> None:
-    schema = {"type": "object", "properties": {'q"\\': {"const": 1}, "é\n": {"const": 2}}, "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {'q"\\': {"const": 1}, "é\n": {"const": 2}},
+        "additionalProperties": False,
+    }
     recognizer = Recognizer(from_json_schema(schema))
     assert accepts(recognizer, '{"q\\"\\\\": 1, "é\\n": 2}')
 
@@ -222,10 +246,8 @@ def test_broken_schemas(schema: object, where: str) -> None:
 )
 def test_large_schemas_end_soon(schema: object) -> None:
     started = time.process_time()
-    try:
+    with contextlib.suppress(SchemaError):
         from_json_schema(schema)
-    except SchemaError:
-        pass
     assert time.process_time() - started < 10
 
 

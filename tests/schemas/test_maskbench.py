@@ -44,6 +44,6 @@ def test_sample(data: Callable[[str], Path]) -> None:
                 rejected.append((row["id"], text[max(0, fits - 40) : fits + 40]))
                 fully = False
         right += fully
-    print(f"\n{right} of {len(sample)} fully right; refused {len(refused)}; valid rejected {len(rejected)} (mostly other orders)")
+    print(f"\n{right} of {len(sample)} right; {len(refused)} refused; {len(rejected)} rejected (mostly other orders)")
     assert invalid_accepted == []
     assert right >= 0.93 * len(sample), (refused, rejected)

@@ -4,6 +4,7 @@ from fractions import Fraction
 from random import Random
 
 import pytest
+
 from weft.grammar.recognizer import Recognizer
 from weft.schemas.json_schema import from_json_schema
 
@@ -58,7 +59,11 @@ def test_random_bounds(seed: int) -> None:
         ({"type": "integer", "multipleOf": 7}, ["0", "7", "-14", "343"], ["1", "15", "7.0"]),
         ({"type": "integer", "multipleOf": 6, "minimum": 10, "maximum": 99}, ["12", "96"], ["6", "102", "13"]),
         ({"multipleOf": 0.01, "type": "number"}, ["0.01", "12.3", "5", "4.02"], ["0.001", "1.234"]),
-        ({"type": "number", "multipleOf": 0.25, "minimum": 0, "maximum": 2}, ["0", "1.75", "2.0"], ["2.25", "-0.25", "0.3"]),
+        (
+            {"type": "number", "multipleOf": 0.25, "minimum": 0, "maximum": 2},
+            ["0", "1.75", "2.0"],
+            ["2.25", "-0.25", "0.3"],
+        ),
         ({"type": "number", "not": {"multipleOf": 2}}, ["1", "2.5", "-3"], ["2", "-4", "6"]),
         ({"type": "number", "not": {"type": "integer"}}, ["1.5", "-0.25"], ["1", "1.0", "2.00"]),
         ({"type": "integer", "not": {"enum": [3, 5.0]}}, ["2", "4", "6"], ["3", "5"]),

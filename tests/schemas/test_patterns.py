@@ -4,6 +4,7 @@ import json
 from random import Random
 
 import pytest
+
 from weft.errors import SchemaError
 from weft.grammar.recognizer import Recognizer
 from weft.schemas import patterns
@@ -53,7 +54,22 @@ def test_meaning(pattern: str, yes: list[str], no: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a", "a)", "[a", "*a", "a**", "a{2,1}", "(a)\\1", "(?<=a)b", "\\bword", "\\", "[z-a]", "\\p{Nope}", "(" * 200, "a{9999999}"],
+    [
+        "(a",
+        "a)",
+        "[a",
+        "*a",
+        "a**",
+        "a{2,1}",
+        "(a)\\1",
+        "(?<=a)b",
+        "\\bword",
+        "\\",
+        "[z-a]",
+        "\\p{Nope}",
+        "(" * 200,
+        "a{9999999}",
+    ],
 )
 def test_refused(pattern: str) -> None:
     with pytest.raises(SchemaError) as caught:

@@ -3,10 +3,11 @@
 import dataclasses
 import enum
 import sys
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import pytest
 from typing_extensions import TypedDict  # Pydantic asks for it before Python 3.12
+
 from weft.errors import SchemaError
 from weft.grammar.recognizer import Recognizer
 from weft.schemas.pydantic import from_pydantic
@@ -34,7 +35,7 @@ class Person(pydantic.BaseModel):
 @dataclasses.dataclass
 class Point:
     x: int
-    y: Optional[float] = None
+    y: float | None = None
 
 
 class Options(TypedDict, total=False):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from weft.errors import WeftError
 from weft.grammar.recognizer import Recognizer
 from weft.schemas.json_schema import from_json_schema
@@ -30,7 +31,7 @@ ANNOTATIONS = ("optional/content.json",)
 
 def run(folder: Path, draft: str) -> tuple[int, dict[str, str]]:
     """(tests, what was not right)."""
-    documents = json.loads(lzma.open(folder / "json_schema_test_suite_remotes.json.xz", "rt").read())
+    documents = json.loads(lzma.decompress((folder / "json_schema_test_suite_remotes.json.xz").read_bytes()))
     total, failures = 0, {}
     with lzma.open(folder / "json_schema_test_suite.jsonl.xz", "rt") as lines:
         rows = [json.loads(line) for line in lines]
@@ -47,7 +48,9 @@ def run_group(row: dict[str, Any], documents: dict[str, Any], uri: str) -> list[
     schema = row["schema"]
     if isinstance(schema, dict) and "$schema" not in schema:
         schema = {"$schema": uri, **schema}
-    ignore = ("format",) if row["file"] == "format.json" else ()  # that file wants annotations, optional/format assertions
+    ignore = (
+        ("format",) if row["file"] == "format.json" else ()
+    )  # that file wants annotations, optional/format assertions
     try:
         recognizer = Recognizer(from_json_schema(schema, documents=documents, ignore=ignore))
     except WeftError as error:

@@ -85,6 +85,8 @@ def _counted(build: Lowering, shape: Array) -> Expression:
     size = len(shape.prefix)
     highest = max([size, shape.min, shape.max or 0, *(some.start for some in wants)])
     caps = [some.min if some.max is None else max(some.min, some.max + 1) for some in wants]
+    settled = max([size, *(some.start for some in wants)])  # from this index on all items are alike
+    known: dict[int, list[tuple[Conj, tuple[int, ...]]]] = {}
     names: dict[tuple[int, tuple[int, ...]], Ref] = {}
     pending: list[tuple[int, tuple[int, ...]]] = []
 
@@ -104,6 +106,9 @@ def _counted(build: Lowering, shape: Array) -> Expression:
 
     def ways(index: int) -> list[tuple[Conj, tuple[int, ...]]]:
         """What the item at `index` can be, and which wants it counts for."""
+        index = min(index, settled)
+        if index in known:
+            return known[index]
         base = shape.prefix[index] if index < size else shape.items
         out: list[tuple[Conj, tuple[int, ...]]] = [(base, ())]
         for i, some in enumerate(wants):
@@ -112,7 +117,8 @@ def _counted(build: Lowering, shape: Array) -> Expression:
             # without an upper bound an item need not be told apart: counting some of those that match is enough
             no = () if some.max is None else build.combiner.negated(some.item)
             out = [(meet(c, some.item), (*hit, i)) for c, hit in out] + [(meet(c, no), hit) for c, hit in out]
-        return [(conj, hit) for conj, hit in out if not build.is_empty(conj)]
+        known[index] = [(conj, hit) for conj, hit in out if not build.is_empty(conj)]
+        return known[index]
 
     start = state(0, (0,) * len(wants))
     while pending:

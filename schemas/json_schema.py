@@ -667,6 +667,7 @@ _SHARED: dict[str, Expression] = {
     "number": numbers.NUMBER_PATTERN,
     "integer": numbers.INTEGER_PATTERN,
 }
+_MAX_INLINE_VALUES = 4
 _ANY_STRING = String()
 _ANY_NUMBER = Number()
 _EVERYTHING = Shapes(NULL | BOOLEAN, (), ((NUMBER, _ANY_NUMBER),), (String(),), (Array(),), ((),))
@@ -703,8 +704,6 @@ class Lowering:
         while self._queue:
             name, place = self._queue.pop()
             self.productions[name] = self._choice(place)
-            if len(self.productions) > self.limits.productions:
-                raise SchemaError(f"more than {self.limits.productions} productions", hint="Limits(productions=...)")
         if (self._has_nothing or self._is_recursive) and not self._root_is_productive():
             raise SchemaError(
                 "no value satisfies the schema", where="at #", expected="keywords that do not contradict each other"
@@ -718,6 +717,13 @@ class Lowering:
         return Alt(())
 
     def reserve(self) -> Ref:
+        if len(self.productions) >= self.limits.productions:
+            raise SchemaError(
+                f"more than {self.limits.productions} productions",
+                where=f"at {self.pointer}",
+                expected="a smaller schema, or alternatives that overlap less",
+                hint="Limits(productions=...)",
+            )
         name = f"v{len(self.productions)}"
         self.productions[name] = Alt(())
         return Ref(name)
@@ -791,6 +797,8 @@ class Lowering:
                 found = ref
             else:
                 found = self._choice(conj)
+                if len(shapes.values) > _MAX_INLINE_VALUES:
+                    found = self.production(found)
         self._values[conj] = found
         return found
 

@@ -398,8 +398,8 @@ def _residues(kind: int, shape: Number, productions: dict[str, Expression], max_
     unit = 10**digits
     wanted_steps, avoided_steps = [int(s * unit) for s in wanted], [int(s * unit) for s in avoided]
     modulus = lcm(*wanted_steps, *avoided_steps)
-    if modulus * 4 > max_states:
-        raise OverflowError(f"divisors with a common multiple of {modulus} (limit {max_states // 4})")
+    if modulus * 8 > max_states:
+        raise OverflowError(f"divisors with a common multiple of {modulus} (limit {max_states // 8})")
     accept = [not any(r % m for m in wanted_steps) and all(r % m for m in avoided_steps) for r in range(modulus)]
     fractions = bool(kind & FRACTION) and not (wanted and digits == 0)
     power = unit % modulus

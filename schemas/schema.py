@@ -157,8 +157,8 @@ class Limits(NamedTuple):
     schemas: int = 200_000  # subschemas read
     alternatives: int = 600  # combinations of anyOf, oneOf, not, if at one place
     patterns: int = 6  # overlapping patternProperties of one object
-    states: int = 5_000  # states of a counted object, array or number
-    productions: int = 200_000
+    states: int = 20_000  # states of a counted object, array or number
+    productions: int = 60_000
 
 
 def meet(*conjs: Conj) -> Conj:

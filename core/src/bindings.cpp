@@ -10,6 +10,7 @@
 #include <atomic>
 #include <thread>
 
+#include "chart.hpp"
 #include "constraint.hpp"
 
 namespace nb = nanobind;
@@ -305,6 +306,32 @@ NB_MODULE(_core, m) {
         },
         "expression"_a, "grammar"_a.none(), "kinds"_a, "limits"_a,
         "(states, start, accepting, [(state, low byte, high byte, next state)]) of a regular expression's automaton.");
+
+    m.def(
+        "complete_canvas",
+        [](const Machine& machine, nb::sequence parts, const Limits& limits, u64 max_items) -> nb::object {
+            Chain chain;
+            for (nb::handle part : parts) {
+                if (part.is_none()) chain.add_hole();
+                else {
+                    nb::bytes b = nb::cast<nb::bytes>(part);
+                    chain.add(std::string_view(b.c_str(), b.size()));
+                }
+            }
+            std::optional<std::string> found;
+            {
+                nb::gil_scoped_release release;
+                std::unique_ptr<Lexer> lexer;
+                if (machine.lexer) lexer = std::make_unique<Lexer>(machine, limits);
+                auto lexemes = make_lexemes(machine, chain, lexer.get());
+                Chart chart(machine, *lexemes, max_items);
+                if (chart.completable()) found = chart.witness();
+            }
+            if (!found) return nb::none();
+            return nb::bytes(found->data(), found->size());
+        },
+        "machine"_a, "parts"_a, "limits"_a, "max_items"_a,
+        "A sentence with the fragments in place and as few bytes as possible in the holes (None in parts), or None if there is none.");
 
     nb::class_<Constraint>(m, "Constraint", "A machine bound to a vocabulary (or to bytes alone), with what it has learnt.")
         .def("__init__",

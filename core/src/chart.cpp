@@ -178,7 +178,7 @@ class PlainLexemes : public Lexemes {
 // With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& machine, const Chain& c, Lexer& l) : m(machine), chain(c), lexer(l), clean(separated()) {
+    LexedLexemes(const Machine& machine, const Chain& c, Lexer& l) : m(machine), chain(c), lexer(l), blanks(find_blanks()) {
         start = spot_after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
@@ -252,7 +252,7 @@ class LexedLexemes : public Lexemes {
     // The spot after a lexeme that ended in state x at `place`, or NONE when the next byte says that it had not ended. States that
     // see the same next byte in the same way are one spot.
     u32 spot_after(u32 place, u32 x) {
-        if (chain.loop[place]) return number(place, clean ? u32(Lexer::BEGIN) : x);
+        if (chain.loop[place]) return number(place, payable(x) ? u32(Lexer::BEGIN) : x);
         if (place + 1 == chain.places()) return number(place, Lexer::BEGIN);
         u8 b = u8(chain.bytes[place]);
         u32 y = first({place, x}, b);
@@ -304,36 +304,35 @@ class LexedLexemes : public Lexemes {
         }
         return found[s];
     }
-    // Whether one ignored byte parts any two lexemes: then a hole can always pay what is owed at its edges.
-    bool separated() {
+    // Whether a hole can pay what is owed after a lexeme that ended in state x: by a blank, an ignored byte after which any other
+    // lexeme may begin.
+    bool payable(u32 x) {
+        auto [it, fresh] = paid.try_emplace(x, x == Lexer::BEGIN);
+        if (fresh)
+            for (u8 b : blanks) it->second = it->second || (lexer.move(x, b).next != DEAD && lexer.move(x, b).next == lexer.move(Lexer::BEGIN, b).go);
+        return it->second;
+    }
+    std::vector<u8> find_blanks() {
         const Dfa& d = m.scan;
-        if (d.empty()) return true;
-        for (int b = 0; b < 256; ++b) {
+        std::vector<u8> out;
+        for (int b = 0; b < 256 && !d.empty(); ++b) {
             u32 blank = d.step(d.start, u8(b));
             if (blank == DEAD || !d.accept[blank] || !lexer.only_ignored(d.label[blank])) continue;
             bool parts = true;
-            for (u32 q = 0; q < d.size() && parts; ++q)  // it ends every lexeme, or goes on with an ignored one
-                if (d.accept[q])
-                    if (u32 t = d.step(q, u8(b)); t != DEAD) parts = lexer.only_ignored(d.label[q]) && d.accept[t] && lexer.only_ignored(d.label[t]);
-            for (int c = 0; c < 256 && parts; ++c)  // and no other lexeme begins with a byte that continues it
+            for (int c = 0; c < 256 && parts; ++c)  // what continues it begins nothing but blanks
                 if (d.step(blank, u8(c)) != DEAD) {
                     u32 t = d.step(d.start, u8(c));
                     if (t != DEAD) parts = d.accept[t] && lexer.only_ignored(d.label[t]) && d.hash[t] == d.hash[blank];
                 }
-            if (parts) return true;
+            if (parts) out.push_back(u8(b));
         }
-        return no_obligations();
-    }
-    bool no_obligations() {  // no lexeme can be continued at all
-        const Dfa& d = m.scan;
-        for (u32 q = 0; q < d.size(); ++q)
-            if (d.accept[q] && d.fan[q]) return false;
-        return true;
+        return out;
     }
     const Machine& m;
     const Chain& chain;
     Lexer& lexer;
-    bool clean;
+    std::vector<u8> blanks;
+    std::unordered_map<u32, bool> paid;
     u32 start = 0;
     std::vector<Spot> spots;
     std::deque<Ends> found;

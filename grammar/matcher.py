@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from weft.grammar.constraint import Constraint, Mask
 
 
-class Matcher(_core.Matcher):  # type: ignore[misc]
+class Matcher(_core.Matcher):
     """Answers, after the tokens committed so far: which tokens may come next?
 
     The whole state is one integer per committed token, so fork and rollback cost nothing. A matcher serves one thread at a

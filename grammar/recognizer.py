@@ -7,7 +7,7 @@ from weft.grammar.constraint import DEFAULT_LIMITS, KINDS, Limits
 from weft.grammar.grammar import Grammar
 
 
-class Recognizer(_core.Recognizer):  # type: ignore[misc]
+class Recognizer(_core.Recognizer):
     """Reads bytes. `feed` takes what fits and says how much that was; `is_complete`, `is_dead`, `allowed_bytes()`,
     `expected()`, `offset` and `rollback(n)` speak about the bytes taken so far."""
 

@@ -29,7 +29,7 @@ class SpecReader {
         for (nb::handle k : kinds) types.push_back(k.ptr());
     }
 
-    GrammarSpec read(nb::handle grammar) {
+    const GrammarSpec& read(nb::handle grammar) {
         g.start = text(grammar.attr("start"));
         g.lexer = nb::cast<bool>(grammar.attr("lexer"));
         for (auto [name, expr] : nb::cast<nb::dict>(grammar.attr("productions")))
@@ -37,7 +37,7 @@ class SpecReader {
         for (auto [name, terminal] : nb::cast<nb::dict>(grammar.attr("terminals")))
             g.terminals.push_back({text(name), expression(nb::object(terminal.attr("expression")), 0), nb::cast<int>(terminal.attr("priority"))});
         for (nb::handle name : nb::cast<nb::tuple>(grammar.attr("ignore"))) g.ignore.push_back(text(name));
-        return std::move(g);
+        return g;
     }
 
     u32 expression(nb::handle h, u32 depth) {
@@ -259,7 +259,8 @@ NB_MODULE(_core, m) {
     m.def(
         "build",
         [](nb::handle grammar, nb::tuple kinds, const Limits& limits, weft::Vocabulary* vocabulary) {
-            GrammarSpec g = SpecReader(kinds, limits).read(grammar);
+            SpecReader reader(kinds, limits);
+            const GrammarSpec& g = reader.read(grammar);
             nb::gil_scoped_release release;
             TerminalCache own(u64(1) << 24);
             return std::const_pointer_cast<Machine>(build_machine(g, limits, vocabulary ? vocabulary->store->terminals : own));
@@ -278,16 +279,9 @@ NB_MODULE(_core, m) {
         "terminal_dfa",
         [](nb::handle expression, nb::handle grammar, nb::tuple kinds, const Limits& limits) {
             SpecReader reader(kinds, limits);
-            GrammarSpec g;
-            if (!grammar.is_none()) g = reader.read(grammar);
+            if (!grammar.is_none()) reader.read(grammar);  // the expression may use its terminals
             u32 e = reader.expression(expression, 0);
-            if (grammar.is_none()) g = std::move(reader.g);
-            else {  // the expression may use the grammar's terminals: it is read behind them
-                SpecReader again(kinds, limits);
-                again.read(grammar);
-                g = std::move(again.g);
-                e = again.expression(expression, 0);
-            }
+            const GrammarSpec& g = reader.g;
             auto t = compile_terminal(Regular(g, limits).to_rx(e), limits);
             nb::list edges, accepting;
             u32 states = t->never ? 0 : t->states;

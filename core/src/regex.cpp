@@ -161,6 +161,14 @@ class PatternReader {
         }
     }
 
+    // Where the last anchor stood in what is being read.
+    static constexpr std::size_t NOWHERE = std::size_t(-1);
+    std::size_t begins = NOWHERE, ends = NOWHERE;
+    [[noreturn]] void misplaced(char c, std::size_t at) {
+        fail(std::string("'") + c + "' in the middle of a pattern", c == '^' ? "an anchor at the start only" : "an anchor at the end only",
+             std::string("write \\") + c + " for the character itself", long(at));
+    }
+
     RxPtr alternation(u32 depth) {
         if (depth > limits.depth / 4) fail("regex groups are nested too deeply", "at most " + std::to_string(limits.depth / 4) + " levels");
         std::vector<RxPtr> out{sequence(depth)};
@@ -177,24 +185,29 @@ class PatternReader {
         for (;;) {
             skip_blanks();
             if (!more() || s[i] == '|' || s[i] == ')') break;
+            bool at_start = out.empty() && run.empty();
             if (s[i] == '^') {
-                if (!(out.empty() && run.empty()))
-                    fail("'^' in the middle of a pattern", "an anchor at the start only", "write \\^ for the character itself");
-                ++i;
+                if (!at_start) misplaced('^', i);
+                begins = i++;
                 continue;
             }
             if (s[i] == '$') {
-                std::size_t at = i++;
+                ends = i++;
                 skip_blanks();
-                if (more() && s[i] != '|' && s[i] != ')')
-                    fail("'$' in the middle of a pattern", "an anchor at the end only", "write \\$ for the character itself", long(at));
+                if (more() && s[i] != '|' && s[i] != ')') misplaced('$', ends);
                 continue;
             }
-            std::size_t from = i;
+            std::size_t from = i, outer_begins = begins, outer_ends = ends;
+            begins = ends = NOWHERE;
             RxPtr a = atom(depth);
             skip_blanks();
-            bool repeated = more() && (s[i] == '*' || s[i] == '+' || s[i] == '?' || (s[i] == '{' && is_count()));
-            if (a->kind == Rx::Bytes && !repeated) {
+            bool repeats = more() && (s[i] == '*' || s[i] == '+' || s[i] == '?' || (s[i] == '{' && is_count()));
+            // an anchor inside a group must be one of the whole pattern too
+            if (begins != NOWHERE && (!at_start || repeats)) misplaced('^', begins);
+            if (ends != NOWHERE && (repeats || (more() && s[i] != '|' && s[i] != ')'))) misplaced('$', ends);
+            if (begins == NOWHERE) begins = outer_begins;
+            if (ends == NOWHERE) ends = outer_ends;
+            if (a->kind == Rx::Bytes && !repeats) {
                 run += a->bytes;
                 continue;
             }

@@ -77,13 +77,15 @@ def _label(oracle: Oracle, prefix: bytes, token: bytes, weft_allows: bool) -> st
     who = "weft allows" if weft_allows else "llguidance allows"
     if right != weft_allows:
         return f"{who}; BY THE ORACLE WEFT IS WRONG"
-    return f"{who}: {_why(oracle, prefix, token)}"
+    return f"{who}: {_why(oracle, prefix, token, weft_allows)}"
 
 
-def _why(oracle: Oracle, prefix: bytes, token: bytes) -> str:
+def _why(oracle: Oracle, prefix: bytes, token: bytes, weft_allows: bool) -> str:
     """The first lexeme under the token that the two definitions cut or name in different ways."""
     if not prefix.strip():
         return "ignored text in front of the first lexeme, in one token with it"
+    if weft_allows and token != token.rstrip():
+        return "ignored text behind the last lexeme"
     start = 0
     for lexeme, names in oracle.lexemes(prefix + token):
         start += len(lexeme.encode())

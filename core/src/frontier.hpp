@@ -31,7 +31,9 @@ class Frontiers {
     explicit Frontiers(const Machine& m) : m(m) { reset(); }
     void reset();
 
-    static constexpr u32 EMPTY = 0;  // the frontier from which nothing can follow
+    static constexpr u32 EMPTY = 0;          // the frontier from which nothing can follow
+    static constexpr u32 BOTTOM = 0;         // the stack node below which the sentence ends
+    static constexpr u32 ACCEPT = NONE - 2;  // as a return state: the sentence may end
     u32 start() const { return first; }
     u32 step(u32 frontier, u8 byte) {
         u64 key = u64(frontier) << 8 | byte;
@@ -59,7 +61,6 @@ class Frontiers {
     const Machine& m;
 
   private:
-    static constexpr u32 ACCEPT = NONE - 2;  // as a return state: the sentence may end
     u32 step_slow(u32 frontier, u8 byte);
     u32 close(const Below* p, std::size_t n);
     u32 first = 0;

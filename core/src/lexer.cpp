@@ -1,55 +1,155 @@
 #include "lexer.hpp"
 
-#include <deque>
-#include <map>
-
-#include "engine.hpp"
+#include <algorithm>
 
 namespace weft {
 
-Lexer::Lexer(const Machine& machine, const Limits& l) : m(machine), scan(machine.scan), limits(l) {
-    u32 empty = sets.intern(nullptr, 0);
-    states.push_back({NONE, empty, 0, NONE, {}});
-    for (int b = 255; b >= 0; --b) sample[scan.class_of[b]] = u8(b);
-    ignored_bits.assign(words(), 0);
-    for (u32 t = 0; t < m.terminals.size(); ++t)
-        if (m.ignored[t]) ignored_bits[t >> 6] |= u64(1) << (t & 63);
-    ignored_only.assign(m.winners.size() + 1, 0);
-    ignored_some.assign(m.winners.size() + 1, 0);
-    for (u32 w = 0; w < m.winners.size(); ++w) {
-        bool all = true, some = false;
-        for (u32 t : m.winners[w]) all = all && m.ignored[t], some = some || m.ignored[t];
-        ignored_only[w + 1] = all, ignored_some[w + 1] = some;
-    }
+namespace {
+
+bool merge(TermBits& into, const TermBits& from) {  // whether that added anything
+    u64 fresh = 0;
+    for (std::size_t k = 0; k < into.size(); ++k) fresh |= from[k] & ~into[k], into[k] |= from[k];
+    return fresh != 0;
 }
 
-Hash128 Lexer::key(u32 x) const {
+void set_bit(TermBits& bits, std::size_t i) { bits[i >> 6] |= u64(1) << (i & 63); }
+
+constexpr u32 MANY_BITS = 1u << 26;  // 8 MiB: what the boundaries of one lexer may cost when they matter
+
+constexpr std::size_t MANY_PAIRS = 10'000;  // before we stop to look whether a terminal is a trap
+
+// Whether no other lexeme can stand right after t: by every text it grows, or nothing fits. Only the end of the text can follow.
+bool only_at_end(const Machine& m, u32 t) {
+    const Dfa& scan = m.scan;
+    std::vector<std::pair<u32, u32>> open;  // (state of the lexeme after, state of t run on)
+    for (u32 q = 0; q < scan.size(); ++q) {
+        if (!scan.label[q]) continue;
+        const auto& win = m.winners[scan.label[q] - 1];
+        if (std::binary_search(win.begin(), win.end(), t)) open.emplace_back(scan.start, q);
+    }
+    FlatMap seen;
+    for (std::size_t i = 0; i < open.size() && i < MANY_PAIRS; ++i)
+        for (int b = 0; b < 256; ++b) {
+            if (b && scan.class_of[b] == scan.class_of[b - 1]) continue;
+            u32 to = scan.step(open[i].first, u8(b)), on = scan.step(open[i].second, u8(b));
+            if (to == DEAD || (on != DEAD && scan.accept[on])) continue;
+            if (on == DEAD || scan.accept[to]) return false;
+            u64 key = u64(to) << 32 | on;
+            if (seen.find(key) == NONE) seen.put(key, 1), open.emplace_back(to, on);
+        }
+    return open.size() < MANY_PAIRS;
+}
+
+// Terminals that no sentence has: those that always lose to another one, and traps. Grammars set traps for texts that must not be cut
+// apart, such as OPEN_COMMENT OPEN_RAW for an unclosed comment: only possible at the end of the text, and yet not at the end.
+std::vector<u8> useless_terminals(const Machine& m) {
+    std::vector<u8> useless(m.terminals.size(), 1);
+    for (auto& w : m.winners)
+        for (u32 t : w) useless[t] = 0;
+    std::vector<u8> inside(m.terminals.size(), 1);
+    for (auto& s : m.scans)
+        if (m.is_final[s.state]) inside[s.symbol] = 0;
+    for (u32 t = 0; t < useless.size(); ++t) {
+        if (m.terminals[t]->special != NONE) useless[t] = 0;
+        else if (!useless[t] && inside[t] && !m.ignored[t]) useless[t] = only_at_end(m, t);
+    }
+    return useless;
+}
+
+}  // namespace
+
+Hash128 Lexer::key(const Machine& m) {
     Hash128 h;
     h.add(0x1E8);
-    if (!scan.empty()) h.add(scan.hash[scan.start].a), h.add(scan.hash[scan.start].b);
-    for (u32 w = 1; w < ignored_only.size(); ++w) h.add(ignored_only[w]);  // they vanish from effects
+    h.add(m.terminals.size());
+    if (!m.scan.empty()) h.add(m.scan.hash[m.scan.start].a), h.add(m.scan.hash[m.scan.start].b);
     for (auto& w : m.winners) {
         h.add(w.size());
         for (u32 t : w) h.add(t);
     }
-    const State& s = states[x];
-    h.add(s.q);
-    for (std::size_t k = 0; k < sets.size(s.obligations); ++k) h.add(sets.begin(s.obligations)[k]);
+    for (u8 i : m.ignored) h.add(i);
+    std::vector<u8> used(m.terminals.size(), 0);
+    for (auto& s : m.scans) used[s.symbol] = u8(1 + (m.terminals[s.symbol]->special != NONE));
+    for (u8 u : used) h.add(u);
     return h;
 }
 
+Lexer::Lexer(const Machine& m, const Limits& limits)
+    : scan(m.scan), ignored(m.ignored), read(m.terminals.size(), 0), term_count(u32(m.terminals.size())), state_limit(limits.dfa_states) {
+    for (int b = 255; b >= 0; --b) sample[scan.class_of[b]] = u8(b);
+    ignored.resize(term_count, 0);
+    lists.emplace_back();
+    for (auto& w : m.winners) lists.push_back(w);
+    for (auto& s : m.scans) read[s.symbol] = m.terminals[s.symbol]->special == NONE;
+    for (auto& w : lists) {
+        w.erase(std::remove_if(w.begin(), w.end(), [&](u32 t) { return !read[t] && !ignored[t]; }), w.end());
+        TermBits bits(words(), 0);
+        bool all = true, some = false;
+        for (u32 t : w) all = all && !read[t], some = some || ignored[t], set_bit(bits, t);
+        list_bits.push_back(bits), ignored_only.push_back(all && some), ignored_some.push_back(some);
+    }
+    u32 none = sets.intern(nullptr, 0);
+    states.push_back({NONE, none, 0});
+    for (u32 q = 0; q < scan.size(); ++q) states.push_back({q, none, label_of(q)});
+}
+
+Machine useful_part(const Machine& m) {
+    std::vector<u8> useless = useless_terminals(m), done(m.is_final);  // done: the end of the box can be reached
+    auto scan_fits = [&](const Machine::Target& t) { return !useless[t.symbol] && done[t.state]; };
+    auto call_fits = [&](const Machine::Target& t) { return done[m.entry[t.symbol]] && done[t.state]; };
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (u32 s = m.states(); s-- > 0;) {
+            if (done[s]) continue;
+            done[s] = std::any_of(m.scans.begin() + m.scan_at[s], m.scans.begin() + m.scan_at[s + 1], scan_fits) ||
+                      std::any_of(m.calls.begin() + m.call_at[s], m.calls.begin() + m.call_at[s + 1], call_fits);
+            changed = changed || done[s];
+        }
+    }
+    Machine out = m;
+    out.scans.clear(), out.calls.clear();
+    if (m.start_box != NONE && !done[m.entry[m.start_box]]) out.start_box = NONE;
+    std::vector<u8> reached(m.states(), 0);
+    std::vector<u32> stack;
+    auto visit = [&](u32 s) {
+        if (!reached[s]) reached[s] = 1, stack.push_back(s);
+    };
+    if (out.start_box != NONE) visit(m.entry[m.start_box]);
+    while (!stack.empty()) {
+        u32 s = stack.back();
+        stack.pop_back();
+        for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k)
+            if (scan_fits(m.scans[k])) visit(m.scans[k].state);
+        for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k)
+            if (call_fits(m.calls[k])) visit(m.entry[m.calls[k].symbol]), visit(m.calls[k].state);
+    }
+    for (u32 s = 0; s < m.states(); ++s) {
+        out.scan_at[s] = u32(out.scans.size()), out.call_at[s] = u32(out.calls.size());
+        if (!reached[s]) continue;
+        std::copy_if(m.scans.begin() + m.scan_at[s], m.scans.begin() + m.scan_at[s + 1], std::back_inserter(out.scans), scan_fits);
+        std::copy_if(m.calls.begin() + m.call_at[s], m.calls.begin() + m.call_at[s + 1], std::back_inserter(out.calls), call_fits);
+        out.only_final[s] = m.is_final[s] && out.scans.size() == out.scan_at[s] && out.calls.size() == out.call_at[s];
+    }
+    out.scan_at[m.states()] = u32(out.scans.size()), out.call_at[m.states()] = u32(out.calls.size());
+    return out;
+}
+
 u32 Lexer::state(u32 q, u32 obligations) {
+    if (sets.size(obligations) == 0) return 1 + q;
     u64 k = u64(q) << 32 | obligations;
     u32 x = ids.find(k);
     if (x != NONE) return x;
-    x = u32(states.size());
-    if (x > limits.dfa_states * 4u) throw LimitFault("longest-match lexing needs too many states", limits.dfa_states * 4u, x, "simplify the terminals");
-    states.push_back({q, obligations, scan.label[q], NONE, {}});
+    x = size();
+    if (x > scan.size() + state_limit)
+        throw LimitFault("longest-match lexing needs too many states", state_limit, x - scan.size(),
+                         "let no terminal begin like a longer one, or raise Limits.dfa_states");
+    states.push_back({q, obligations, label_of(q)});
     ids.put(k, x);
     return x;
 }
 
 u32 Lexer::oblige(u32 set, u8 b) {
+    if (sets.size(set) == 0) return set;
     std::vector<u32> out;
     for (std::size_t k = 0; k < sets.size(set); ++k) {
         u32 q = scan.step(sets.begin(set)[k], b);
@@ -71,305 +171,139 @@ u32 Lexer::with(u32 set, u32 q) {
 
 void Lexer::fill(u32 x) {
     u32 q = states[x].q, set = states[x].obligations, lab = states[x].label;
-    std::vector<Move> moves(scan.classes, {DEAD, DEAD});
-    if (!scan.empty())
-        for (u32 c = 0; c < scan.classes; ++c) {
-            u8 b = sample[c];
-            u32 rest = oblige(set, b);
-            if (rest == DEAD) continue;
-            u32 on = q == NONE ? scan.step(scan.start, b) : scan.step(q, b);
-            if (on != DEAD) moves[c].go = state(on, rest);
-            if (!lab || (on != DEAD && scan.accept[on])) continue;  // the lexeme has not ended, or a longer one has just been found
-            u32 fresh = scan.step(scan.start, b);
-            if (fresh != DEAD) moves[c].next = state(fresh, on == DEAD ? rest : with(rest, on));
-        }
-    states[x].moves = std::move(moves);
+    std::vector<u32> go(scan.classes, DEAD), next(scan.classes, DEAD);
+    for (u32 c = 0; c < scan.classes && !scan.empty(); ++c) {
+        u8 b = sample[c];
+        u32 rest = oblige(set, b);
+        if (rest == DEAD) continue;
+        u32 on = scan.step(q == NONE ? scan.start : q, b);
+        if (on != DEAD) go[c] = state(on, rest);
+        if (!lab || (on != DEAD && scan.accept[on])) continue;  // the lexeme has not ended, or a longer one has just been found
+        u32 fresh = scan.step(scan.start, b);
+        if (fresh != DEAD) next[c] = state(fresh, on == DEAD ? rest : with(rest, on));
+    }
+    states[x].go = parts.intern(go), states[x].next = parts.intern(next);
 }
 
-void Lexer::find_live(u32 x) {
-    TermBits bits(words(), 0);
-    std::vector<u32> queue{x};
-    std::vector<u8> seen;
-    auto visit = [&](u32 y) {
-        if (y >= seen.size()) seen.resize(std::max<std::size_t>(states.size(), y + 1), 0);
-        if (!seen[y]) seen[y] = 1, queue.push_back(y);
-    };
-    seen.resize(states.size(), 0);
-    seen[x] = 1;
-    for (std::size_t i = 0; i < queue.size(); ++i) {
-        u32 y = queue[i];
-        if (u32 lab = states[y].label)
-            for (u32 t : m.winners[lab - 1]) bits[t >> 6] |= u64(1) << (t & 63);
-        if (states[y].moves.empty()) fill(y);
-        for (std::size_t c = 0; c < states[y].moves.size(); ++c)
-            if (u32 to = states[y].moves[c].go; to != DEAD) visit(to);
+void Lexer::explore() {
+    for (u32 x = 0; x < size(); ++x)
+        if (states[x].go == NONE) fill(x);
+    std::vector<TermBits> live = find_live(nullptr);
+    number_boundaries();
+    u32 count = u32(boundary_part.size());
+    if (!(separable = is_separable(live))) {
+        if (u64(count) * term_count * (states.size() + count) > MANY_BITS)
+            throw LimitFault("lexemes that run into one another need too many states", MANY_BITS, u64(count) * term_count * (states.size() + count),
+                             "let ignored text (%ignore) stand between lexemes");
+        boundaries = count;
+        live = find_live(nullptr);
     }
-    states[x].live = class_of(bits);
+    keep_live(live);
 }
 
-u32 Lexer::class_of(const TermBits& bits) {
-    for (u32 k = 0; k < classes.size(); ++k)
-        if (classes[k] == bits) return k;
-    classes.push_back(bits);
-    return u32(classes.size()) - 1;
+void Lexer::number_boundaries() {
+    number.assign(parts.size(), NONE);
+    for (u32 x = 0; x < size(); ++x) {
+        if (x != BEGIN && !states[x].label) continue;
+        u32 p = x == BEGIN ? states[x].go : states[x].next;
+        if (number[p] == NONE) number[p] = u32(boundary_part.size()), boundary_part.push_back(p);
+    }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-
-namespace {
-
-struct Config {
-    u32 x, p;  // lexer state, frontier of the machine over terminals
-    bool operator<(const Config& o) const { return std::tie(x, p) < std::tie(o.x, o.p); }
-};
-
-// What the tokens do to a lexer state: which lexemes they complete, in order, and what the open one can still become.
-struct Effects {
-    struct Group {
-        u32 live;
-        TokenSet tokens;
-    };
-    struct Node {
-        std::vector<std::pair<u32, u32>> next;  // label -> node
-        std::vector<Group> groups;
-    };
-    std::vector<Node> nodes;
-};
-
-class LexerEngine : public Engine {
-  public:
-    LexerEngine(const Machine& m, Store* s, const Limits& limits) : f(m), lexer(m, limits), store(s) {
-        pool.intern(nullptr, 0);
-        begin();
+// What each state can still become, ending at boundaries that are allowed: least fixpoint along `go`.
+std::vector<TermBits> Lexer::find_live(const std::vector<u8>* allowed) const {
+    std::vector<TermBits> live(size(), TermBits(words(), 0));
+    std::vector<std::pair<u32, u32>> edges;  // (target, source)
+    for (u32 x = 0; x < size(); ++x) {
+        if (!allowed || (*allowed)[states[x].next])
+            for (u32 t : lists[states[x].label]) set_bit(live[x], separable ? t : t * boundaries + boundary(x));
+        u32 last = DEAD;
+        for (u32 c = 0; c < scan.classes; ++c)
+            if (u32 to = part(states[x].go)[c]; to != DEAD && to != last && to != x) edges.emplace_back(last = to, x);
     }
-    u32 start() override { return first; }
-    u32 step(u32 state, u8 b) override {
-        u64 key = u64(state) << 8 | b;
-        u32 to = steps.find(key);
-        if (to == NONE) steps.put(key, to = step_slow(state, b));
-        return to;
-    }
-    bool complete(u32 state) override {
-        for (auto& c : configs(state))
-            if (f.complete(ended(c))) return true;
-        return false;
-    }
-    u32 special(u32 state, u32 index) override {
-        std::vector<Config> out;
-        for (auto& c : configs(state))
-            if (u32 p = f.special(ended(c), index); p != Frontiers::EMPTY) out.push_back({Lexer::BEGIN, p});
-        return intern(out);
-    }
-    void specials(u32 state, std::vector<u32>& out) override {
-        for (auto& c : configs(state)) {
-            u32 p = ended(c);
-            for (std::size_t k = 0; k < f.size(p); ++k)
-                if (u32 t = f.begin(p)[k].term; t != END && f.m.terminals[t]->special != NONE) out.push_back(f.m.terminals[t]->special);
+    std::sort(edges.begin(), edges.end());
+    edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
+    std::vector<u32> at(size() + 1, 0);
+    for (auto& e : edges) ++at[e.first + 1];
+    for (u32 x = 0; x < size(); ++x) at[x + 1] += at[x];
+    std::vector<u32> stack;
+    std::vector<u8> waiting(size(), 1);
+    for (u32 x = 0; x < size(); ++x) stack.push_back(x);
+    while (!stack.empty()) {
+        u32 x = stack.back();
+        stack.pop_back();
+        waiting[x] = 0;
+        for (u32 k = at[x]; k < at[x + 1]; ++k) {
+            u32 from = edges[k].second;
+            if (merge(live[from], live[x]) && !waiting[from]) waiting[from] = 1, stack.push_back(from);
         }
     }
-    void expected(u32 state, std::vector<u32>& out) override {
-        TermBits bits(lexer.words(), 0);
-        for (auto& c : configs(state)) {
-            if (c.x == Lexer::BEGIN) merge(bits, acceptable(c.p), nullptr);
-            else {
-                merge(bits, acceptable(c.p), &lexer.terms(lexer.live(c.x)));
-                if (u32 p = ended(c); p != Frontiers::EMPTY) merge(bits, acceptable(p), nullptr);
-            }
+    return live;
+}
+
+// Boundaries at which every terminal may begin and be completed, and those from which ignored text leads there. `live` is what states
+// can become ending at allowed boundaries; ignored text, too, ends at allowed ones.
+std::vector<u8> Lexer::good_boundaries(const std::vector<u8>& allowed, const std::vector<TermBits>& live) const {
+    TermBits wanted(words(), 0);
+    for (u32 t = 0; t < term_count; ++t)
+        if (read[t]) set_bit(wanted, t);
+    std::vector<u8> good(parts.size(), 0), escapes(size(), 0);
+    for (u32 p : boundary_part) {
+        TermBits all(words(), 0);
+        for (u32 c = 0; c < scan.classes; ++c)
+            if (part(p)[c] != DEAD) merge(all, live[part(p)[c]]);
+        good[p] = !merge(all, wanted);
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (u32 x = size(); x-- > 1;) {  // states come after those that lead to them, mostly
+            if (escapes[x]) continue;
+            u32 next = states[x].next;
+            bool now = ignored_some[states[x].label] && allowed[next] && good[next];
+            for (u32 c = 0; c < scan.classes && !now; ++c) now = part(states[x].go)[c] != DEAD && escapes[part(states[x].go)[c]];
+            if (now) escapes[x] = 1, changed = true;
         }
-        for (u32 t = 0; t < f.m.terminals.size(); ++t)
-            if (bits[t >> 6] >> (t & 63) & 1) out.push_back(t);
+        for (u32 p : boundary_part)
+            for (u32 c = 0; c < scan.classes && !good[p]; ++c)
+                if (part(p)[c] != DEAD && escapes[part(p)[c]]) good[p] = 1, changed = true;
     }
-    void add_mask(u32 state, u32* mask) override {
-        for (auto& c : configs(state)) walk(*effects(c.x), 0, c.p, mask);
-    }
-    u32 bound(u32) override { return 0; }
-    u32 within(u32) override { return NONE; }
-    std::size_t bytes() override { return f.bytes() + pool.bytes() + steps.bytes() + accept.size() * (24 + 8 * lexer.words()) + moved.bytes(); }
-    void compact(std::vector<u32*>& live) override {
-        std::map<u32, std::vector<Config>> kept;
-        for (u32* s : live) kept.try_emplace(*s, configs(*s));
-        std::vector<u32*> parts;
-        for (auto& [s, cs] : kept)
-            for (auto& c : cs) parts.push_back(&c.p);
-        f.compact(parts);
-        pool.clear(), steps.clear(), accept.clear(), moved.clear();
-        pool.intern(nullptr, 0);
-        begin();
-        std::map<u32, u32> number;
-        for (auto& [s, cs] : kept) number[s] = intern(cs);
-        for (u32* s : live) *s = number[*s];
-    }
+    for (u32 p = 0; p < good.size(); ++p) good[p] = good[p] && allowed[p];
+    return good;
+}
 
-  private:
-    void begin() {
-        std::vector<Config> c;
-        if (f.start() != Frontiers::EMPTY) c.push_back({Lexer::BEGIN, f.start()});
-        first = intern(c);
+// The largest set of boundaries that are good while nothing ends at any other; then whether those are enough.
+bool Lexer::is_separable(const std::vector<TermBits>& live) const {
+    std::vector<u8> allowed(parts.size(), 1), good;
+    std::vector<TermBits> can = live;
+    while ((good = good_boundaries(allowed, can)) != allowed) {
+        bool same = true;  // parts that are no boundaries do not matter
+        for (u32 p : boundary_part) same = same && good[p] == allowed[p];
+        allowed = good;
+        if (same) break;
+        can = find_live(&allowed);
     }
-    std::vector<Config> configs(u32 state) const { return {pool.begin(state), pool.begin(state) + pool.size(state)}; }
+    return allowed[states[BEGIN].go] && can == live;
+}
 
-    u32 intern(std::vector<Config>& c) {  // one config per lexer state
-        std::sort(c.begin(), c.end());
-        std::size_t n = 0;
-        for (auto& x : c)
-            if (n && c[n - 1].x == x.x) c[n - 1].p = f.unite(c[n - 1].p, x.p);
-            else c[n++] = x;
-        c.resize(n);
-        return pool.intern(c);
+void Lexer::keep_live(const std::vector<TermBits>& live) {
+    std::unordered_map<u64, std::vector<u32>> by_hash;
+    for (u32 x = 0; x < size(); ++x) {
+        auto& same = by_hash[hash_span(live[x].data(), live[x].size())];
+        auto it = std::find_if(same.begin(), same.end(), [&](u32 k) { return classes[k] == live[x]; });
+        if (it == same.end()) it = same.insert(same.end(), u32(classes.size())), classes.push_back(live[x]);
+        states[x].live = *it;
     }
+    if (separable) return;
+    for (u32 p : boundary_part) {
+        follows.emplace_back(words(), 0);
+        for (u32 c = 0; c < scan.classes; ++c)
+            if (part(p)[c] != DEAD) merge(follows.back(), live[part(p)[c]]);
+    }
+}
 
-    // The machine after a lexeme that is any of the terminals of the label.
-    u32 advance(u32 p, u32 label) {
-        if (lexer.only_ignored(label)) return p;
-        u64 key = u64(p) << 32 | label;
-        u32 to = moved.find(key);
-        if (to != NONE) return to;
-        std::vector<Below> after;
-        const auto& win = f.m.winners[label - 1];
-        for (std::size_t k = 0; k < f.size(p); ++k) {
-            const Item& it = f.begin(p)[k];
-            if (it.term != END && std::binary_search(win.begin(), win.end(), it.term)) after.push_back({it.ret, it.node});
-        }
-        to = f.closure(after);
-        if (lexer.may_ignore(label)) to = f.unite(to, p);
-        moved.put(key, to);
-        return to;
-    }
-    u32 ended(const Config& c) {  // the machine if the open lexeme ends here
-        if (c.x == Lexer::BEGIN) return c.p;
-        u32 label = lexer.label(c.x);
-        return label ? advance(c.p, label) : Frontiers::EMPTY;
-    }
-
-    const TermBits& acceptable(u32 p) {
-        while (accept.size() <= p) accept.emplace_back();
-        TermBits& bits = accept[p];
-        if (bits.empty()) {
-            bits = lexer.ignored();
-            if (bits.empty()) bits.resize(1);
-            for (std::size_t k = 0; k < f.size(p); ++k)
-                if (u32 t = f.begin(p)[k].term; t != END) bits[t >> 6] |= u64(1) << (t & 63);
-        }
-        return bits;
-    }
-    bool viable(u32 p, u32 live_class) {
-        const TermBits &a = acceptable(p), &b = lexer.terms(live_class);
-        for (std::size_t k = 0; k < b.size(); ++k)
-            if (a[k] & b[k]) return true;
-        return false;
-    }
-    static void merge(TermBits& into, const TermBits& a, const TermBits* b) {
-        for (std::size_t k = 0; k < into.size(); ++k) into[k] |= b ? a[k] & (*b)[k] : a[k];
-    }
-
-    u32 step_slow(u32 state, u8 b) {
-        std::vector<Config> out;
-        for (auto& c : configs(state)) {
-            Lexer::Move mv = lexer.move(c.x, b);
-            if (mv.go != DEAD && viable(c.p, lexer.live(mv.go))) out.push_back({mv.go, c.p});
-            if (mv.next == DEAD) continue;
-            u32 p = ended(c);
-            if (p != Frontiers::EMPTY && viable(p, lexer.live(mv.next))) out.push_back({mv.next, p});
-        }
-        return intern(out);
-    }
-
-    const Effects* effects(u32 x) {
-        auto it = known.find(x);
-        if (it != known.end()) return it->second.get();
-        return known.emplace(x, build(x)).first->second.get();
-    }
-
-    std::unique_ptr<Effects> build(u32 x) {
-        const Trie& trie = store->trie;
-        auto e = std::make_unique<Effects>();
-        e->nodes.emplace_back();
-        struct Run {
-            u32 node, x;
-            bool operator<(const Run& o) const { return std::tie(node, x) < std::tie(o.node, o.x); }
-            bool operator==(const Run& o) const { return node == o.node && x == o.x; }
-        };
-        std::vector<std::vector<Run>> runs(1);
-        runs[0] = {{0, x}};
-        std::vector<u32> ends{trie.nodes()};
-        auto child = [&](u32 node, u32 label) {
-            if (lexer.only_ignored(label)) return node;
-            for (auto& [l, v] : e->nodes[node].next)
-                if (l == label) return v;
-            u32 v = u32(e->nodes.size());
-            e->nodes[node].next.emplace_back(label, v);
-            e->nodes.emplace_back();
-            return v;
-        };
-        std::size_t depth = 0;
-        std::vector<std::pair<u32, u32>> put;
-        for (u32 n = 1; n < trie.nodes();) {
-            while (n >= ends[depth]) --depth;
-            if (runs.size() <= depth + 1) runs.emplace_back(), ends.push_back(0);
-            auto& to = runs[depth + 1];
-            to.clear();
-            u8 b = trie.byte[n];
-            for (auto& r : runs[depth]) {
-                Lexer::Move mv = lexer.move(r.x, b);
-                if (mv.go != DEAD) to.push_back({r.node, mv.go});
-                if (mv.next != DEAD) to.push_back({child(r.node, lexer.label(r.x)), mv.next});
-            }
-            if (to.empty()) {
-                n = trie.end[n];
-                continue;
-            }
-            if (to.size() > 1) {
-                std::sort(to.begin(), to.end());
-                to.erase(std::unique(to.begin(), to.end()), to.end());
-            }
-            if (trie.token[n] != NONE) {
-                put.clear();
-                for (auto& r : to) put.emplace_back(r.node, lexer.live(r.x));
-                std::sort(put.begin(), put.end());
-                put.erase(std::unique(put.begin(), put.end()), put.end());
-                for (auto& [node, live] : put) {
-                    auto& groups = e->nodes[node].groups;
-                    auto g = std::find_if(groups.begin(), groups.end(), [&](auto& y) { return y.live == live; });
-                    if (g == groups.end()) groups.push_back({live, {}}), g = groups.end() - 1;
-                    for (u32 t = trie.token[n]; t != NONE; t = trie.twin[t]) g->tokens.list.push_back(t);
-                }
-            }
-            ++depth;
-            ends[depth] = trie.end[n];
-            ++n;
-        }
-        for (auto& node : e->nodes)
-            for (auto& g : node.groups)
-                if (g.tokens.list.size() > trie.words()) {
-                    g.tokens.bits.assign(trie.words(), 0);
-                    for (u32 t : g.tokens.list) g.tokens.bits[t >> 5] |= 1u << (t & 31);
-                    g.tokens.list.clear();
-                }
-        return e;
-    }
-
-    void walk(const Effects& e, u32 node, u32 p, u32* mask) {
-        const auto& n = e.nodes[node];
-        for (auto& g : n.groups)
-            if (viable(p, g.live)) g.tokens.or_into(mask, store->trie.words());
-        for (auto [label, v] : n.next)
-            if (u32 to = advance(p, label); to != Frontiers::EMPTY) walk(e, v, to, mask);
-    }
-
-    Frontiers f;
-    Lexer lexer;
-    Store* store;
-    SpanPool<Config> pool;
-    FlatMap steps, moved;
-    std::deque<TermBits> accept;
-    std::unordered_map<u32, std::unique_ptr<Effects>> known;
-    u32 first = 0;
-};
-
-}  // namespace
-
-std::unique_ptr<Engine> make_lexer_engine(const Machine& m, Store* store, const Limits& limits) {
-    return std::make_unique<LexerEngine>(m, store, limits);
+std::size_t Lexer::bytes() const {
+    return states.size() * sizeof(State) + parts.bytes() + sets.bytes() + ids.bytes() +
+           (classes.size() + list_bits.size() + follows.size()) * (24 + words() * 8);
 }
 
 }  // namespace weft

@@ -76,6 +76,15 @@ std::shared_ptr<const Entry> Store::entry(const Terminal& t, u32 q, u32 node, bo
     return e;
 }
 
+std::shared_ptr<void> Store::shared(const Hash128& name, const std::function<std::shared_ptr<void>()>& make) {
+    std::lock_guard<std::mutex> guard(shared_lock);
+    auto it = std::find_if(shared_values.begin(), shared_values.end(), [&](auto& v) { return v.first == name; });
+    if (it != shared_values.end()) shared_values.splice(shared_values.begin(), shared_values, it);
+    else shared_values.emplace_front(name, make());
+    if (shared_values.size() > SHARED) shared_values.pop_back();
+    return shared_values.front().second;
+}
+
 namespace {
 
 // Runs a terminal over the subtree of `node`: calls inner(x) where the lexeme is alive and exit(x) where it may end.

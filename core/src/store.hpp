@@ -49,6 +49,9 @@ class Store {
     // The entry for state q of t at `node`; computed if it is not there. Thread-safe.
     std::shared_ptr<const Entry> entry(const Terminal& t, u32 q, u32 node) { return entry(t, q, node, true); }
 
+    // What the constraints of one grammar share beyond entries, by name; made if it is not there. The last few are kept. Thread-safe.
+    std::shared_ptr<void> shared(const Hash128& name, const std::function<std::shared_ptr<void>()>& make);
+
     u64 size_bytes();
     const Trie& trie;
     TerminalCache terminals;
@@ -84,6 +87,10 @@ class Store {
     std::list<Slot> recent;  // most recently used first
     std::unordered_map<Key, std::list<Slot>::iterator, KeyHash> map;
     u64 limit, used = 0;
+
+    static constexpr u32 SHARED = 8;
+    std::mutex shared_lock;
+    std::list<std::pair<Hash128, std::shared_ptr<void>>> shared_values;  // most recently used first
 };
 
 }  // namespace weft

@@ -35,6 +35,30 @@ Trie::Trie(const std::vector<std::optional<std::string_view>>& tokens) : twin(to
     while (!path.empty()) end[path.back()] = nodes(), path.pop_back();
     std::fill(std::begin(root_child), std::end(root_child), NONE);
     for (u32 c = 1; c < nodes(); c = end[c]) root_child[byte[c]] = c;
+    index();
+}
+
+void Trie::index() {
+    constexpr std::string_view FIRST = "\t\n\v\r\x0E 08ABGabg\x80\xC0\xE0\xF0";  // of a kind with more than one byte, mostly
+    auto is_sign = [](int b) { return (b > ' ' && b < '0') || (b > '9' && b < 'A') || (b > 'Z' && b < 'a') || (b > 'z' && b < 0x80); };
+    kind[0] = 0;
+    for (int b = 1; b < 256; ++b) kind[b] = u8(kind[b - 1] + (is_sign(b) || FIRST.find(char(b)) != FIRST.npos));
+    rank.reserve(nodes() + 1);
+    for (u32 n = 0; n < nodes(); ++n) {
+        rank.push_back(u32(ranked.size()));
+        for (u32 t = token[n]; t != NONE; t = twin[t]) ranked.push_back(t);
+    }
+    rank.push_back(u32(ranked.size()));
+    below.assign(nodes(), 0);
+    std::vector<u32> path{0};
+    for (u32 n = 1; n <= nodes(); ++n) {
+        while (path.size() > 1 && (n == nodes() || n >= end[path.back()])) {
+            u32 done = path.back();
+            path.pop_back();
+            below[path.back()] |= below[done] | u64(1) << kind[byte[done]];
+        }
+        if (n < nodes()) path.push_back(n);
+    }
 }
 
 }  // namespace weft

@@ -16,6 +16,9 @@ struct Trie {
     std::vector<u32> end;
     std::vector<u32> token;  // NONE where no token ends
     std::vector<u32> twin;   // per token: the next token with the same bytes, or NONE
+    std::vector<u32> ranked, rank;  // tokens in order of their nodes; those below and at node n are ranked[rank[n]..rank[end[n]])
+    std::vector<u64> below;  // per node: which kinds of bytes its subtree has, the node's own byte not counted
+    u8 kind[256];            // of a byte: at most 64 kinds; signs have one each, letters that are treated alike share one
     u32 root_child[256];     // NONE where no token begins with the byte
     u32 longest = 0;         // bytes of the longest token
     u32 vocab_size = 0;
@@ -32,6 +35,9 @@ struct Trie {
     void set(u32 node, u32* mask) const {
         for (u32 t = token[node]; t != NONE; t = twin[t]) mask[t >> 5] |= 1u << (t & 31);
     }
+
+  private:
+    void index();
 };
 
 }  // namespace weft

@@ -1,0 +1,358 @@
+// A grammar with a lexer as an Engine: states are sets of (lexer state, frontier of the machine over terminals).
+//
+// A mask is the union over those pairs: tokens by which the open lexeme goes on, walked with the frontier before it, and tokens by which
+// it ends at once, walked with the frontier after it. A walk over effects looks at the top of the stack only: it runs on the frontier
+// with its stacks cut off, is kept for that, and where a lexeme sequence returns into what was cut off, the walk goes on from there
+// with the real frontier. So the same place at another depth is warm.
+#include <map>
+
+#include "completion.hpp"
+#include "distance.hpp"
+#include "effects.hpp"
+#include "engine.hpp"
+
+namespace weft {
+
+namespace {
+
+struct Config {
+    u32 x, p;  // lexer state, frontier
+    bool operator<(const Config& o) const { return std::tie(x, p) < std::tie(o.x, o.p); }
+};
+
+// What constraints of one grammar share: the lexer, which does not change, and effects, which do.
+struct Tables {
+    Tables(const Machine& m, const Trie* trie, const Limits& limits) : machine(m), lexer(machine, limits) {
+        lexer.explore();
+        if (trie) effects.emplace(lexer, *trie);
+    }
+    const Machine machine;
+    Lexer lexer;
+    std::mutex lock;  // of the rest
+    std::optional<Effects> effects;
+    u32 generation = 0;  // counts how often effects were forgotten
+};
+
+std::shared_ptr<Tables> tables_of(const Machine& m, Store* store, const Limits& limits) {
+    if (!store) return std::make_shared<Tables>(m, nullptr, limits);
+    auto make = [&]() -> std::shared_ptr<void> { return std::make_shared<Tables>(m, &store->trie, limits); };
+    return std::static_pointer_cast<Tables>(store->shared(Lexer::key(m), make));
+}
+
+class LexerEngine : public Engine {
+  public:
+    LexerEngine(const Machine& m, Store* s, const Limits& limits)
+        : machine(useful_part(m)), f(machine), distance(f), tables(tables_of(machine, s, limits)), lexer(tables->lexer), store(s), memory(std::size_t(limits.cache_bytes)) {
+        if (!lexer.separable) completion.emplace(f, lexer);
+        words = lexer.words();
+        if (store) scratch.resize(store->trie.words());
+        begin();
+    }
+    u32 start() override { return first; }
+    u32 step(u32 state, u8 b) override {
+        u64 key = u64(state) << 8 | b;
+        u32 to = steps.find(key);
+        if (to == NONE) steps.put(key, to = step_slow(state, b));
+        return to;
+    }
+    bool complete(u32 state) override {
+        for (auto& c : configs(state))
+            if (f.complete(ended(c))) return true;
+        return false;
+    }
+    u32 special(u32 state, u32 index) override {
+        std::vector<Config> out;
+        for (auto& c : configs(state))
+            if (u32 p = f.special(ended(c), index); can_begin(p)) out.push_back({Lexer::BEGIN, p});
+        return intern(out);
+    }
+    void specials(u32 state, std::vector<u32>& out) override {
+        for (auto& c : configs(state)) {
+            u32 p = ended(c);
+            for (std::size_t k = 0; k < f.size(p); ++k) {
+                u32 t = f.begin(p)[k].term, index = t == END ? NONE : f.m.terminals[t]->special;
+                if (index != NONE && (lexer.separable || can_begin(f.special(p, index)))) out.push_back(index);
+            }
+        }
+    }
+    void expected(u32 state, std::vector<u32>& out) override {
+        std::vector<u8> found(lexer.terminals(), 0);
+        auto add = [&](const u64* a, const TermBits* b) {
+            for (u32 t = 0; t < found.size(); ++t)
+                for (u32 k = t * lexer.boundaries; k < (t + 1) * lexer.boundaries && !found[t]; ++k)
+                    found[t] = a[k >> 6] >> (k & 63) & 1 && (!b || (*b)[k >> 6] >> (k & 63) & 1);
+        };
+        for (auto& c : configs(state)) {
+            if (c.x != Lexer::BEGIN) add(acceptable(c.p), &lexer.terms(lexer.live(c.x)));
+            if (u32 p = ended(c); p != Frontiers::EMPTY) add(acceptable(p), nullptr);
+        }
+        for (u32 t = 0; t < found.size(); ++t)
+            if (found[t]) out.push_back(t);
+    }
+    u32 bound(u32 state) override {
+        u32 least = Distance::FAR;
+        for (auto& c : configs(state)) {
+            if (c.x == Lexer::BEGIN) least = std::min(least, distance.of(c.p));
+            else least = std::min(least, bound(c));
+        }
+        return least;
+    }
+    u32 within(u32) override { return NONE; }  // lexemes may need ignored text between them
+    void add_mask(u32 state, u32* mask) override {
+        std::lock_guard<std::mutex> guard(tables->lock);
+        if (tables->effects->bytes() > memory / 2) tables->effects->forget(), ++tables->generation;
+        if (generation != tables->generation || walk_bytes > memory / 4) forget_walks();
+        generation = tables->generation;
+        for (auto& c : configs(state)) {
+            apply(tables->effects->plan(lexer.go_part(c.x)), c.p, mask);
+            if (!lexer.label(c.x)) continue;
+            if (u32 p = ended(c); p != Frontiers::EMPTY) apply(tables->effects->plan(lexer.next_part(c.x)), p, mask);
+        }
+    }
+    std::size_t bytes() override {
+        std::size_t shared = 0;
+        if (tables->effects) {
+            std::lock_guard<std::mutex> guard(tables->lock);
+            shared = tables->effects->bytes();
+        }
+        return f.bytes() + pool.bytes() + steps.bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
+               (completion ? completion->bytes() : 0) + distance.bytes();
+    }
+    void compact(std::vector<u32*>& live) override {
+        std::map<u32, std::vector<Config>> kept;
+        for (u32* s : live) kept.try_emplace(*s, configs(*s));
+        std::vector<u32*> parts;
+        for (auto& [s, cs] : kept)
+            for (auto& c : cs) parts.push_back(&c.p);
+        f.compact(parts);
+        pool.clear(), steps.clear(), accept.clear(), accept_known.clear(), moved.clear(), cuts.clear();
+        forget_walks();
+        if (completion) completion->forget();
+        distance.forget();
+        begin();
+        std::map<u32, u32> number;
+        for (auto& [s, cs] : kept) number[s] = intern(cs);
+        for (u32* s : live) *s = number[*s];
+    }
+
+  private:
+    // What a walk from a node of a tree found on a frontier whose stacks are cut off.
+    struct Walk {
+        TokenSet tokens;
+        std::vector<u32> deeper;  // nodes where it returned into what was cut off
+    };
+
+    void begin() {
+        pool.intern(nullptr, 0);
+        std::vector<Config> c;
+        if (can_begin(f.start())) c.push_back({Lexer::BEGIN, f.start()});
+        first = intern(c);
+    }
+    bool can_begin(u32 p) {  // whether a text that begins here can become a sentence
+        return p != Frontiers::EMPTY && (lexer.separable || completion->completes(p, lexer.boundary(Lexer::BEGIN)));
+    }
+    std::vector<Config> configs(u32 state) const { return {pool.begin(state), pool.begin(state) + pool.size(state)}; }
+
+    u32 intern(std::vector<Config>& c) {  // one config per lexer state
+        std::sort(c.begin(), c.end());
+        std::size_t n = 0;
+        for (auto& x : c)
+            if (n && c[n - 1].x == x.x) c[n - 1].p = f.unite(c[n - 1].p, x.p);
+            else c[n++] = x;
+        c.resize(n);
+        return pool.intern(c);
+    }
+
+    // The machine after a lexeme that is any of the terminals of the label.
+    u32 advance(u32 p, u32 label) {
+        if (lexer.only_ignored(label)) return p;
+        if (lexer.separable && !meets(acceptable(p), lexer.winner_bits(label))) return Frontiers::EMPTY;
+        u64 key = u64(p) << 32 | label;
+        u32 to = moved.find(key);
+        if (to != NONE) return to;
+        std::vector<Below> after;
+        const auto& win = lexer.winners(label);
+        for (std::size_t k = 0; k < f.size(p); ++k) {
+            const Item& it = f.begin(p)[k];
+            if (it.term != END && std::binary_search(win.begin(), win.end(), it.term)) after.push_back({it.ret, it.node});
+        }
+        to = f.closure(after);
+        if (lexer.may_ignore(label)) to = f.unite(to, p);
+        moved.put(key, to);
+        return to;
+    }
+    u32 ended(const Config& c) {  // the machine if the open lexeme ends here
+        if (c.x == Lexer::BEGIN) return c.p;
+        u32 label = lexer.label(c.x);
+        return label ? advance(c.p, label) : Frontiers::EMPTY;
+    }
+
+    const u64* acceptable(u32 p) {  // TermBits of what the machine can read at p, in a pool of rows
+        if (accept_known.size() <= p) accept_known.resize(p + 1, 0), accept.resize(accept_known.size() * words, 0);
+        u64* row = accept.data() + std::size_t(p) * words;
+        if (accept_known[p]) return row;
+        accept_known[p] = 1;
+        if (!lexer.separable) {
+            TermBits bits = completion->acceptable(p);
+            std::copy(bits.begin(), bits.end(), row);
+            return row;
+        }
+        for (u32 t = 0; t < lexer.terminals(); ++t)
+            if (lexer.is_ignored(t)) row[t >> 6] |= u64(1) << (t & 63);
+        for (std::size_t k = 0; k < f.size(p); ++k)
+            if (u32 t = f.begin(p)[k].term; t != END) row[t >> 6] |= u64(1) << (t & 63);
+        return row;
+    }
+    static bool meets(const u64* a, const TermBits& b) {
+        for (std::size_t k = 0; k < b.size(); ++k)
+            if (a[k] & b[k]) return true;
+        return false;
+    }
+    bool viable(u32 p, u32 live_class) { return meets(acceptable(p), lexer.terms(live_class)); }
+
+    u32 step_slow(u32 state, u8 b) {
+        std::vector<Config> out;
+        for (auto& c : configs(state)) {
+            u32 go = lexer.go(c.x, b), next = lexer.next(c.x, b);
+            if (go != DEAD && viable(c.p, lexer.live(go))) out.push_back({go, c.p});
+            if (next == DEAD) continue;
+            u32 p = ended(c);
+            if (p != Frontiers::EMPTY && viable(p, lexer.live(next))) out.push_back({next, p});
+        }
+        return intern(out);
+    }
+
+    u32 bound(const Config& c) {  // at least one byte more where the open lexeme cannot end yet
+        u32 least = Distance::FAR, label = lexer.label(c.x);
+        const auto &now = lexer.winner_bits(label), &live = lexer.terms(lexer.live(c.x));
+        auto cost = [&](u32 t) -> u32 {
+            if (now[t >> 6] >> (t & 63) & 1) return 0;
+            for (u32 k = t * lexer.boundaries; k < (t + 1) * lexer.boundaries; ++k)
+                if (live[k >> 6] >> (k & 63) & 1) return 1;
+            return Distance::FAR;
+        };
+        for (u32 t = 0; t < lexer.terminals(); ++t)
+            if (lexer.is_ignored(t) && cost(t) < least) least = std::min(least, cost(t) + distance.of(c.p));
+        for (std::size_t k = 0; k < f.size(c.p); ++k) {
+            Item it = f.begin(c.p)[k];
+            if (it.term == END) continue;
+            if (u32 first = cost(it.term); first < least) least = std::min(least, first + distance.after(it.ret, it.node));
+        }
+        return least;
+    }
+
+    // -- masks --------------------------------------------------------------------------------------------------------
+
+    void apply(const Effects::Plan& plan, u32 p, u32* mask) {
+        if (plan.base && plan.removed.empty()) walk(*plan.base, 0, p, mask);
+        else if (plan.base) {
+            std::fill(scratch.begin(), scratch.end(), 0);
+            walk(*plan.base, 0, p, scratch.data());
+            if (plan.kept == NONE) {
+                for (auto [from, to] : plan.removed)
+                    for (u32 r = from; r < to; ++r) scratch[store->trie.ranked[r] >> 5] &= ~(1u << (store->trie.ranked[r] & 31));
+                for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i];
+            } else {
+                const u32* keep = tables->effects->kept_mask(plan.kept).data();
+                for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i] & keep[i];
+            }
+        }
+        if (plan.extra) walk(*plan.extra, 0, p, mask);
+    }
+
+    // ORs the tokens of node v's subtree that may follow p.
+    void walk(const EffectTree& t, u32 v, u32 p, u32* mask) {
+        u32 top = completion ? p : cut(p);  // what can be completed depends on the whole stack
+        u64 key = u64(t.id + v) << 32 | top;
+        u32 k = walk_at.find(key);
+        if (k == NONE) {
+            walk_at.put(key, k = u32(walks.size()));
+            walks.push_back(find(t, v, top));
+            walk_bytes += sizeof(Walk) + walks[k].tokens.bytes() + walks[k].deeper.size() * 4;
+        }
+        walks[k].tokens.or_into(mask, store->trie.words());
+        for (std::size_t i = 0; i < walks[k].deeper.size(); ++i) {
+            u32 n = walks[k].deeper[i];
+            if (u32 q = follow(t, v, n, p); q != Frontiers::EMPTY) walk(t, n, q, mask);
+        }
+    }
+
+    u32 follow(const EffectTree& t, u32 v, u32 n, u32 p) {  // the frontier at node n, when it is p at node v above
+        if (n == v) return p;
+        p = follow(t, v, t.nodes[n].parent, p);
+        return p == Frontiers::EMPTY ? p : advance(p, t.nodes[n].label);
+    }
+
+    // A frontier whose stacks are cut off below the top: it can return, but not see where to.
+    u32 cut(u32 p) {
+        if (cuts.size() <= p) cuts.resize(p + 1, NONE);
+        if (cuts[p] != NONE) return cuts[p];
+        std::vector<Item> items;
+        for (std::size_t k = 0; k < f.size(p); ++k) items.push_back({f.begin(p)[k].term, f.begin(p)[k].q, f.begin(p)[k].ret, Frontiers::BOTTOM});
+        items.erase(std::unique(items.begin(), items.end()), items.end());
+        u32 top = f.of(items);
+        return cuts[p] = top;
+    }
+
+    Walk find(const EffectTree& t, u32 v, u32 p) {
+        Walk out;
+        std::vector<std::pair<u32, u32>> stack;  // (end of the subtree, frontier)
+        std::vector<const TokenSet*> found;
+        std::size_t in_lists = 0;
+        bool large = false;
+        for (u32 n = v, end = t.nodes[v].end; n < end;) {
+            while (!stack.empty() && n >= stack.back().first) stack.pop_back();
+            u32 q = n == v ? p : advance(stack.back().second, t.nodes[n].label);
+            bool returned = n != v && !completion && f.complete(q);
+            if (returned) out.deeper.push_back(n);
+            if (returned || q == Frontiers::EMPTY) {
+                n = t.nodes[n].end;
+                continue;
+            }
+            for (u32 g = t.nodes[n].groups; g < t.nodes[n + 1].groups; ++g) {
+                if (!viable(q, t.groups[g].live)) continue;
+                found.push_back(&t.groups[g].tokens);
+                large = large || !found.back()->bits.empty();
+                in_lists += found.back()->list.size();
+            }
+            stack.emplace_back(t.nodes[n].end, q);
+            ++n;
+        }
+        u32 size = store->trie.words();
+        if (large || in_lists > size) {
+            out.tokens.bits.assign(size, 0);
+            for (auto* s : found) s->or_into(out.tokens.bits.data(), size);
+        } else {
+            for (auto* s : found) out.tokens.list.insert(out.tokens.list.end(), s->list.begin(), s->list.end());
+        }
+        return out;
+    }
+
+    void forget_walks() { walks.clear(), walk_at.clear(), walk_bytes = 0; }
+
+    const Machine machine;
+    Frontiers f;
+    Distance distance;
+    std::shared_ptr<Tables> tables;
+    const Lexer& lexer;
+    Store* store;
+    std::optional<Completion> completion;  // where acceptable terminals are not the whole truth
+    SpanPool<Config> pool;
+    FlatMap steps, moved, walk_at;
+    u32 words;  // of TermBits
+    std::vector<u64> accept;
+    std::vector<u8> accept_known;
+    std::vector<u32> cuts;
+    std::deque<Walk> walks;
+    std::size_t walk_bytes = 0, memory;
+    std::vector<u32> scratch;
+    u32 first = 0, generation = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_lexer_engine(const Machine& m, Store* store, const Limits& limits) {
+    return std::make_unique<LexerEngine>(m, store, limits);
+}
+
+}  // namespace weft

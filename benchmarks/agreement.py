@@ -94,4 +94,4 @@ def _why(oracle: Oracle, prefix: bytes, token: bytes, weft_allows: bool) -> str:
         literal = next((t for t in oracle.terminals if t[0] in names and t[2][1] and lexeme.isalpha()), None)
         if literal:
             return "a keyword is never an identifier"
-    return "the longest match is sought among all terminals"
+    return "neither of the above; right by the longest match among all terminals"

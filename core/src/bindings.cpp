@@ -319,7 +319,7 @@ NB_MODULE(_core, m) {
                 if (machine.lexer) lexer = std::make_unique<Lexer>(machine, limits);
                 auto lexemes = make_lexemes(machine, chain, lexer.get());
                 Chart chart(machine, *lexemes, max_items);
-                if (chart.completable()) found = chart.witness();
+                if (chart.completable()) found = chart.witness().text;
             }
             if (!found) return nb::none();
             return nb::bytes(found->data(), found->size());

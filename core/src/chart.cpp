@@ -6,6 +6,7 @@ namespace weft {
 
 namespace {
 
+constexpr u32 FREE = 0x80000000u;  // origins that are a state, not a box
 constexpr u32 CLOSURE_STATES = 200'000;  // states of one terminal that a hole may have to visit
 
 // A run of an automaton along the chain, with the cheapest cost per state; the same code for terminals and for the lexer.
@@ -15,7 +16,7 @@ struct Frame {
 };
 
 template <class Step>
-void close_loop(Frame& f, const Step& step) {  // any bytes, one unit of cost each
+void close_loop(Frame& f, u32 price, const Step& step) {  // any bytes, each at this price
     std::vector<std::vector<u32>> due;
     auto add = [&](u32 c, u32 s) {
         if (due.size() <= c) due.resize(c + 1);
@@ -31,51 +32,58 @@ void close_loop(Frame& f, const Step& step) {  // any bytes, one unit of cost ea
                 u32 t = step(s, u8(b));
                 if (t == DEAD || t == last) continue;
                 last = t;
-                auto [it, fresh] = f.cost.try_emplace(t, c + 1);
-                if (!fresh && it->second <= c + 1) continue;
-                it->second = c + 1;
+                auto [it, fresh] = f.cost.try_emplace(t, c + price);
+                if (!fresh && it->second <= c + price) continue;
+                it->second = c + price;
                 if (f.cost.size() > CLOSURE_STATES) throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, f.cost.size());
-                add(c + 1, t);
+                add(c + price, t);
             }
         }
 }
 
-// Cheapest bytes that lead from `from` at place `at` to `to` at place `end` (both after closing loops): Dijkstra with parents,
-// over (place, state).
+// Appends the cheapest bytes that lead from state `from` at place `at` to state `to` at place `end`: Dijkstra with parents, over
+// (place, state).
 template <class Step>
-std::string spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, const Step& step) {
+bool spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, Filled& out, const Step& step) {
     struct Seen {
         u32 cost, place, state;
         int byte;
+        bool in_hole;
     };
-    std::map<std::pair<u32, u32>, Seen> seen{{{at, from}, {0, at, from, -1}}};
-    std::vector<std::vector<std::pair<u32, u32>>> due(1);
+    using At = std::pair<u32, u32>;
+    std::map<At, Seen> seen{{{at, from}, {0, at, from, -1, false}}};
+    std::vector<std::vector<At>> due(1);
     due[0].emplace_back(at, from);
     for (u32 c = 0; c < due.size(); ++c)
         for (std::size_t i = 0; i < due[c].size(); ++i) {
             auto [p, s] = due[c][i];
             if (seen[{p, s}].cost != c) continue;
             if (p == end && s == to) {
-                std::string out;
-                for (std::pair<u32, u32> x{p, s}; seen[x].byte >= 0; x = {seen[x].place, seen[x].state}) out.push_back(char(seen[x].byte));
-                return {out.rbegin(), out.rend()};
+                std::size_t begin = out.text.size();
+                for (At x{p, s}; seen[x].byte >= 0; x = {seen[x].place, seen[x].state}) {
+                    out.text.push_back(char(seen[x].byte));
+                    out.hole.push_back(seen[x].in_hole ? x.first : NONE);
+                }
+                std::reverse(out.text.begin() + long(begin), out.text.end());
+                std::reverse(out.hole.begin() + long(begin), out.hole.end());
+                return true;
             }
-            auto go = [&](u32 q, u8 b, u32 cost) {
+            auto go = [&](u32 q, u8 b, u32 cost, bool in_hole) {
                 u32 t = step(s, b);
                 if (t == DEAD) return;
-                auto [it, fresh] = seen.try_emplace({q, t}, Seen{cost, p, s, b});
+                auto [it, fresh] = seen.try_emplace({q, t}, Seen{cost, p, s, b, in_hole});
                 if (!fresh) {
                     if (it->second.cost <= cost) return;
-                    it->second = {cost, p, s, b};
+                    it->second = {cost, p, s, b, in_hole};
                 }
                 if (due.size() <= cost) due.resize(cost + 1);
                 due[cost].emplace_back(q, t);
             };
-            if (p < end && p + 1 < chain.places()) go(p + 1, u8(chain.bytes[p]), c);
+            if (p < end && p + 1 < chain.places()) go(p + 1, u8(chain.bytes[p]), c, false);
             if (chain.loop[p])
-                for (int b = 32; b < 32 + 256; ++b) go(p, u8(b), c + 1);  // printable characters first
+                for (int b = 32; b < 32 + 256; ++b) go(p, u8(b), c + chain.price[p], true);  // printable characters first
         }
-    return "";
+    return false;
 }
 
 // Without a lexer a spot is a place, and each terminal is run by itself.
@@ -88,91 +96,85 @@ class PlainLexemes : public Lexemes {
     const std::vector<Hop>& skips(u32) override { return none; }
     const std::vector<Hop>& hops(u32 spot, u32 term) override {
         auto [it, fresh] = known.try_emplace(u64(spot) << 32 | term);
-        if (fresh) it->second = run(spot, *m.terminals[term]);
+        if (fresh) it->second = run(spot, *m.terminals[term], m.terminals[term]->start);
         return it->second;
     }
-    std::string spell(u32 from, u32 term, u32 to) override {
+    const std::vector<Hop>& open(u32 term, u32 q) override {
+        auto [it, fresh] = opened.try_emplace(u64(term) << 32 | q);
+        if (fresh) it->second = run(0, *m.terminals[term], q);
+        return it->second;
+    }
+    const std::vector<std::pair<u32, Hop>>& open(u32) override { return none_labelled; }
+    void spell(u32 from, u32 term, u32 to, Filled& out) override {
         const Terminal& t = *m.terminals[term];
-        // the cheapest accepting state at `to`: found by trying them all, which is rare and short
-        Frame best;
-        std::string out;
+        Filled best;
         bool found = false;
         for (u32 q : accepting(t, from, to)) {
-            std::string s = spell_run(chain, from, t.start, to, q, [&](u32 x, u8 b) { return t.step(x, b); });
-            if (!found || s.size() < out.size()) out = s, found = true;
+            Filled f;
+            if (!spell_run(chain, from, FRESH, to, q, f, [&](u32 x, u8 b) { return t.step(x == FRESH ? t.start : x, b); })) continue;
+            if (!found || f.text.size() < best.text.size()) best = std::move(f), found = true;
         }
-        return out;
+        out.text += best.text;
+        out.hole.insert(out.hole.end(), best.hole.begin(), best.hole.end());
     }
 
   private:
+    static constexpr u32 FRESH = NONE - 7;  // no byte read yet: the start state may be reached again later
+    // Calls end(place, cost by state) wherever at least one byte has been read.
     template <class End>
-    void simulate(u32 spot, const Terminal& t, const End& end) {
+    void simulate(u32 spot, const Terminal& t, u32 q, const End& end) {
         if (t.special != NONE || t.never) return;
         auto step = [&](u32 s, u8 b) { return t.step(s, b); };
-        Frame f;
-        f.cost[t.start] = 0;
-        bool moved = false;
+        Frame f;  // states after at least one byte
         for (u32 p = spot;; ++p) {
+            auto add = [](Frame& to, u32 s, u32 c) {
+                auto [it, fresh] = to.cost.try_emplace(s, c);
+                if (!fresh) it->second = std::min(it->second, c);
+            };
             if (chain.loop[p]) {
-                Frame start = f;
-                close_loop(f, step);
-                // a state that was there before any byte counts as read only if it is reached again
-                if (!moved) end(p, f, &start);
-                else end(p, f, nullptr);
-            } else if (moved) {
-                end(p, f, nullptr);
+                if (p == spot)
+                    for (int b = 0; b < 256; ++b)
+                        if (u32 s = step(q, u8(b)); s != DEAD) add(f, s, chain.price[p]);
+                close_loop(f, chain.price[p], step);
             }
+            if (!f.cost.empty()) end(p, f);
             if (p + 1 >= chain.places()) return;
             Frame next;
             for (auto [s, c] : f.cost)
-                if (u32 q = t.step(s, u8(chain.bytes[p])); q != DEAD) {
-                    auto [it, fresh] = next.cost.try_emplace(q, c);
-                    if (!fresh) it->second = std::min(it->second, c);
-                }
+                if (u32 to = step(s, u8(chain.bytes[p])); to != DEAD) add(next, to, c);
+            if (p == spot)
+                if (u32 to = step(q, u8(chain.bytes[p])); to != DEAD) add(next, to, 0);
             if (next.cost.empty()) return;
             f = std::move(next);
-            moved = true;
         }
     }
-    std::vector<Hop> run(u32 spot, const Terminal& t) {
+    static u32 cheapest(const Terminal& t, const Frame& f) {
+        u32 best = NONE;
+        for (auto [s, c] : f.cost)
+            if (t.accepts(s)) best = std::min(best, c);
+        return best;
+    }
+    std::vector<Hop> run(u32 spot, const Terminal& t, u32 q) {
         std::vector<Hop> out;
-        simulate(spot, t, [&](u32 p, const Frame& f, const Frame* unread) {
-            u32 best = NONE;
-            for (auto [s, c] : f.cost) {
-                if (!t.accepts(s)) continue;
-                if (unread && c == 0) c = again(t);  // the start accepts: take the shortest non-empty lexeme
-                best = std::min(best, c);
-            }
-            if (best != NONE) out.push_back({p, best});
+        simulate(spot, t, q, [&](u32 p, const Frame& f) {
+            if (u32 c = cheapest(t, f); c != NONE) out.push_back({p, c});
         });
         return out;
     }
     std::vector<u32> accepting(const Terminal& t, u32 from, u32 to) {
         std::vector<u32> out;
-        simulate(from, t, [&](u32 p, const Frame& f, const Frame*) {
+        simulate(from, t, t.start, [&](u32 p, const Frame& f) {
             if (p != to) return;
-            u32 best = NONE;
             for (auto [s, c] : f.cost)
-                if (t.accepts(s) && c < best) best = c;
-            for (auto [s, c] : f.cost)
-                if (t.accepts(s) && c == best) out.push_back(s);
+                if (t.accepts(s) && c == cheapest(t, f)) out.push_back(s);
         });
         return out;
     }
-    u32 again(const Terminal& t) {  // fewest bytes, at least one, from the start back to accepting
-        u32 best = NONE;
-        Frame f;
-        for (int b = 0; b < 256; ++b)
-            if (u32 q = t.step(t.start, u8(b)); q != DEAD) f.cost[q] = 1;
-        close_loop(f, [&](u32 s, u8 b) { return t.step(s, b); });
-        for (auto [s, c] : f.cost)
-            if (t.accepts(s)) best = std::min(best, c);
-        return best;
-    }
     const Machine& m;
     const Chain& chain;
-    std::unordered_map<u64, std::vector<Hop>> known;
+    std::unordered_map<u64, std::vector<Hop>> known, opened;
     std::vector<Hop> none;
+    std::vector<std::pair<u32, Hop>> none_labelled;
 };
 
 // With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
@@ -203,22 +205,34 @@ class LexedLexemes : public Lexemes {
             }
         return it->second;
     }
-    std::string spell(u32 from, u32 term, u32 to) override {
-        std::string best;
-        bool found = false;
+    const std::vector<Hop>& open(u32, u32) override { return none; }
+    const std::vector<std::pair<u32, Hop>>& open(u32 x) override {
+        auto [it, fresh] = opened.try_emplace(x);
+        if (fresh) {
+            Frame f;
+            if (x != Lexer::BEGIN) f.cost[x] = 0;
+            it->second = gather([&](const auto& end) { simulate({0, x}, std::move(f), end); });
+        }
+        return it->second;
+    }
+    void spell(u32 from, u32 term, u32 to, Filled& out) override {
         const Spot a = spots[from];
         // every lexer state in which the lexeme may have ended at that spot
         std::vector<std::pair<u32, u32>> targets;
-        simulate(from, [&](u32 place, u32 x, u32) {
+        simulate(a, {}, [&](u32 place, u32 x, u32) {
             u32 label = lexer.label(x);
             bool wanted = term == NONE ? lexer.may_ignore(label) : std::binary_search(m.winners[label - 1].begin(), m.winners[label - 1].end(), term);
             if (wanted && spot_after(place, x) == to) targets.emplace_back(place, x);
         });
+        Filled best;
+        bool found = false;
         for (auto [place, x] : targets) {
-            std::string s = spell_run(chain, a.place, AT_START, place, x, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.move(y, b).go; });
-            if (!found || s.size() < best.size()) best = s, found = true;
+            Filled f;
+            if (!spell_run(chain, a.place, AT_START, place, x, f, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.move(y, b).go; })) continue;
+            if (!found || f.text.size() < best.text.size()) best = std::move(f), found = true;
         }
-        return best;
+        out.text += best.text;
+        out.hole.insert(out.hole.end(), best.hole.begin(), best.hole.end());
     }
 
   private:
@@ -260,18 +274,19 @@ class LexedLexemes : public Lexemes {
         u32 fresh = lexer.move(Lexer::BEGIN, b).go;
         return number(place, y == fresh ? u32(Lexer::BEGIN) : x);
     }
+    // Calls end(place, lexer state, cost) wherever the lexeme may end that begins at `from`; or, when `f` is not empty, the one that
+    // is open in the states of f.
     template <class End>
-    void simulate(u32 s, const End& end) {  // end(place, lexer state, cost) wherever the lexeme may end
-        const Spot from = spots[s];
+    void simulate(const Spot from, Frame f, const End& end) {
         auto go = [&](u32 x, u8 b) { return lexer.move(x, b).go; };
-        Frame f;
+        bool fresh_lexeme = f.cost.empty();
         for (u32 p = from.place;; ++p) {
             Frame next;
             if (chain.loop[p]) {
-                if (p == from.place)
+                if (p == from.place && fresh_lexeme)
                     for (int b = 0; b < 256; ++b)
-                        if (u32 y = first(from, u8(b)); y != DEAD) f.cost[y] = 1;
-                close_loop(f, go);
+                        if (u32 y = first(from, u8(b)); y != DEAD) f.cost[y] = chain.price[p];
+                close_loop(f, chain.price[p], go);
             }
             for (auto [x, c] : f.cost)
                 if (lexer.label(x)) end(p, x, c);
@@ -282,23 +297,28 @@ class LexedLexemes : public Lexemes {
                     auto [it, fresh] = next.cost.try_emplace(y, c);
                     if (!fresh) it->second = std::min(it->second, c);
                 }
-            if (p == from.place)
+            if (p == from.place && fresh_lexeme)
                 if (u32 y = first(from, b); y != DEAD) next.cost[y] = 0;
             if (next.cost.empty()) return;
             f = std::move(next);
         }
     }
+    template <class Run>
+    std::vector<std::pair<u32, Hop>> gather(const Run& run) {  // (label, spot) with the least cost
+        std::map<std::pair<u32, u32>, u32> best;
+        run([&](u32 at, u32 x, u32 cost) {
+            u32 to = spot_after(at, x);
+            if (to == NONE) return;
+            auto [it, fresh] = best.try_emplace({lexer.label(x), to}, cost);
+            if (!fresh) it->second = std::min(it->second, cost);
+        });
+        std::vector<std::pair<u32, Hop>> out;
+        for (auto& [key, cost] : best) out.push_back({key.first, {key.second, cost}});
+        return out;
+    }
     Ends& ends(u32 s) {
         if (!found[s].known) {
-            std::vector<std::pair<u32, Hop>> all;
-            std::map<std::pair<u32, u32>, u32> best;  // (label, spot) -> cost
-            simulate(s, [&](u32 place, u32 x, u32 cost) {
-                u32 to = spot_after(place, x);
-                if (to == NONE) return;
-                auto [it, fresh] = best.try_emplace({lexer.label(x), to}, cost);
-                if (!fresh) it->second = std::min(it->second, cost);
-            });
-            for (auto& [key, cost] : best) all.push_back({key.first, {key.second, cost}});
+            auto all = gather([&](const auto& end) { simulate(spots[s], {}, end); });
             found[s].all = std::move(all);
             found[s].known = true;
         }
@@ -336,6 +356,8 @@ class LexedLexemes : public Lexemes {
     u32 start = 0;
     std::vector<Spot> spots;
     std::deque<Ends> found;
+    std::unordered_map<u32, std::vector<std::pair<u32, Hop>>> opened;
+    std::vector<Hop> none;
     std::unordered_map<u64, u32> ids;
 };
 
@@ -404,14 +426,117 @@ bool Chart::completable() {
     origins.emplace_back();
     origins[0].entry = NONE;  // leading blanks are skipped here
     reach({m.entry[m.start_box], 0, from}, 0, NONE, NONE, NONE);
-    while (goal == NONE) {
-        while (lowest < queue.size() && queue[lowest].empty()) ++lowest;
-        if (lowest >= queue.size()) return false;
-        u32 i = queue[lowest].back();
-        queue[lowest].pop_back();
-        if (!items[i].done && items[i].cost == lowest) settle(i);
-    }
+    while (goal == NONE)
+        if (!settle_next()) return false;
     return true;
+}
+
+bool Chart::settle_next() {
+    while (lowest < queue.size() && queue[lowest].empty()) ++lowest;
+    if (lowest >= queue.size()) return false;
+    u32 i = queue[lowest].back();
+    queue[lowest].pop_back();
+    if (!items[i].done && items[i].cost == lowest) settle(i);
+    return true;
+}
+
+std::vector<u32> Chart::ends(u32 state, u32 spot) {
+    if (origins.empty()) origins.emplace_back();          // the sentence's own origin is not used here
+    u32 g = origin(FREE | state, spot);                   // a box that is entered in the middle
+    reach({state, g, spot}, 0, NONE, NONE, NONE);
+    while (settle_next()) {}
+    std::vector<u32> out;
+    for (u32 i : origins[g].ends) out.push_back(items[i].key.spot);
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    return out;
+}
+
+bool Suffix::can(Frontiers& f, u32 ret, u32 node, u32 spot, u32 depth) {
+    if (depth > 4000) throw LimitFault("the text before the hole is nested too deeply", 4000, depth);
+    u32 place = places.find(u64(ret) << 32 | node);
+    if (place == NONE) places.put(u64(ret) << 32 | node, place = place_count++);
+    u64 key = u64(place) << 32 | spot;
+    if (u32 v = verdicts.find(key); v != NONE) return v != 0;
+    u32 list = known_ends.find(u64(ret) << 32 | spot);
+    if (list == NONE) {
+        auto found = chart.ends(ret, spot);
+        known_ends.put(u64(ret) << 32 | spot, list = u32(end_lists.size()));
+        end_lists.push_back(std::move(found));
+    }
+    bool yes = false;
+    const auto& stacks = f.stacks();
+    for (std::size_t i = 0; i < end_lists[list].size() && !yes; ++i) {
+        u32 w = end_lists[list][i];
+        for (std::size_t k = 0; k < stacks.size(node) && !yes; ++k) {
+            Below b = stacks.begin(node)[k];
+            yes = b.ret >= f.m.states() ? at_end(w) : can(f, b.ret, b.node, w, depth + 1);
+        }
+    }
+    verdicts.put(key, yes);
+    return yes;
+}
+
+// The end of the sentence, or nothing but ignored lexemes before it.
+bool Suffix::at_end(u32 spot) {
+    std::vector<u32> todo{spot}, seen{spot};
+    while (!todo.empty()) {
+        u32 v = todo.back();
+        todo.pop_back();
+        if (lexemes->at_end(v)) return true;
+        for (auto hop : lexemes->skips(v))
+            if (std::find(seen.begin(), seen.end(), hop.spot) == seen.end()) seen.push_back(hop.spot), todo.push_back(hop.spot);
+    }
+    return false;
+}
+
+bool Suffix::joins(Frontiers& f, u32 frontier) {
+    std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
+    for (const Item& it : items) {
+        if (it.term == END) {
+            if (lexemes->at_end(0)) return true;
+            continue;
+        }
+        for (auto hop : lexemes->open(it.term, it.q))
+            if (can(f, it.ret, it.node, hop.spot, 0)) return true;
+    }
+    return false;
+}
+
+bool Suffix::accepts(Frontiers& f, u32 frontier, u32 spot) {
+    std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
+    std::vector<u32> todo{spot}, seen{spot};
+    while (!todo.empty()) {
+        u32 v = todo.back();
+        todo.pop_back();
+        for (const Item& it : items) {
+            if (it.term == END) {
+                if (lexemes->at_end(v)) return true;
+                continue;
+            }
+            for (auto hop : lexemes->hops(v, it.term))
+                if (can(f, it.ret, it.node, hop.spot, 0)) return true;
+        }
+        for (auto hop : lexemes->skips(v))
+            if (std::find(seen.begin(), seen.end(), hop.spot) == seen.end()) seen.push_back(hop.spot), todo.push_back(hop.spot);
+    }
+    return false;
+}
+
+bool Suffix::joins(Frontiers& f, Lexer& lexer, u32 x, u32 frontier) {
+    if (x == Lexer::BEGIN) {
+        u32 spot = lexemes->begin();
+        return spot != NONE && accepts(f, frontier, spot);
+    }
+    auto found = lexemes->open(x);
+    for (auto& [label, hop] : found) {
+        if (lexer.may_ignore(label) && accepts(f, frontier, hop.spot)) return true;
+        const auto& win = f.m.winners[label - 1];
+        std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
+        for (const Item& it : items)
+            if (it.term != END && std::binary_search(win.begin(), win.end(), it.term) && can(f, it.ret, it.node, hop.spot, 0)) return true;
+    }
+    return false;
 }
 
 // Whether ignored lexemes alone fill the canvas; if so, a shortest filling is kept.
@@ -425,7 +550,7 @@ bool Chart::blank(u32 from) {
             if (lexemes.at_end(v)) {
                 std::vector<u32> path;
                 for (u32 x = v; x != NONE; x = seen[x].second) path.insert(path.begin(), x);
-                for (std::size_t k = 0; k + 1 < path.size(); ++k) blanks += lexemes.spell(path[k], NONE, path[k + 1]);
+                for (std::size_t k = 0; k + 1 < path.size(); ++k) lexemes.spell(path[k], NONE, path[k + 1], blanks);
                 only_blank = true;
                 return true;
             }
@@ -441,26 +566,29 @@ bool Chart::blank(u32 from) {
     return false;
 }
 
-std::string Chart::witness() {
+Filled Chart::witness() {
     if (only_blank) return blanks;
     // an explicit stack: derivations can be deep. Steps are gathered from the back.
-    std::vector<std::string> parts;
+    std::vector<Filled> parts;
     std::vector<u32> todo{goal};
     while (!todo.empty()) {
         u32 i = todo.back();
         todo.pop_back();
         const Cell& c = items[i];
         if (c.from == NONE) continue;
+        todo.push_back(c.from);
         if (c.inner != NONE) {
-            todo.push_back(c.from);
             todo.push_back(c.inner);
         } else {
-            parts.push_back(lexemes.spell(items[c.from].key.spot, c.term, c.key.spot));
-            todo.push_back(c.from);
+            parts.emplace_back();
+            lexemes.spell(items[c.from].key.spot, c.term, c.key.spot, parts.back());
         }
     }
-    std::string out;
-    for (std::size_t k = parts.size(); k-- > 0;) out += parts[k];
+    Filled out;
+    for (std::size_t k = parts.size(); k-- > 0;) {
+        out.text += parts[k].text;
+        out.hole.insert(out.hole.end(), parts[k].hole.begin(), parts[k].hole.end());
+    }
     return out;
 }
 

@@ -14,6 +14,7 @@
 #include <deque>
 #include <memory>
 
+#include "frontier.hpp"
 #include "lexer.hpp"
 
 namespace weft {
@@ -22,12 +23,20 @@ namespace weft {
 struct Chain {
     std::string bytes;
     std::vector<u8> loop{0};  // per place, one more than bytes
+    std::vector<u8> price{0};  // per place: what a byte in its hole costs, 0 or 1
     void add(std::string_view text) {
         bytes += text;
         loop.resize(bytes.size() + 1, 0);
+        price.resize(bytes.size() + 1, 0);
     }
-    void add_hole() { loop.back() = 1; }
+    void add_hole(u8 byte_price = 1) { loop.back() = 1, price.back() = std::max(price.back(), byte_price); }
     u32 places() const { return u32(loop.size()); }
+};
+
+// A filled canvas: its bytes, and for each the place of the hole it stands in, or NONE for a byte of a fragment.
+struct Filled {
+    std::string text;
+    std::vector<u32> hole;
 };
 
 // Where lexemes begin and end on a chain. Spots are numbered as they are found.
@@ -43,9 +52,13 @@ class Lexemes {
     virtual u32 place(u32 spot) = 0;
     virtual const std::vector<Hop>& hops(u32 spot, u32 term) = 0;  // where a lexeme of `term` that begins at `spot` may end
     virtual const std::vector<Hop>& skips(u32 spot) = 0;           // where an ignored lexeme may end
-    // The bytes of a cheapest lexeme (or ignored lexeme, term NONE) between two spots, holes filled.
-    virtual std::string spell(u32 from, u32 term, u32 to) = 0;
+    // Where a lexeme may end that is open at place 0: in state q of a terminal, or (by label) in a lexer state.
+    virtual const std::vector<Hop>& open(u32 term, u32 q) = 0;
+    virtual const std::vector<std::pair<u32, Hop>>& open(u32 lexer_state) = 0;
+    // Appends the bytes of a cheapest lexeme (or ignored lexeme, term NONE) between two spots, holes filled.
+    virtual void spell(u32 from, u32 term, u32 to, Filled& out) = 0;
 };
+
 std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, Lexer* lexer);
 
 class Chart {
@@ -54,7 +67,9 @@ class Chart {
     // Whether the holes can be filled. Throws LimitFault when `max_items` is reached first.
     bool completable();
     // The whole text, its holes filled with as few bytes as possible. Needs completable().
-    std::string witness();
+    Filled witness();
+    // The spots at which the rest of a box may end, when it is in `state` at `spot`.
+    std::vector<u32> ends(u32 state, u32 spot);
     u64 size() const { return items.size(); }
 
   private:
@@ -76,6 +91,7 @@ class Chart {
     u32 origin(u32 box, u32 spot);
     void reach(ItemKey key, u32 cost, u32 from, u32 term, u32 inner);
     void settle(u32 item);
+    bool settle_next();                   // false when nothing is left
     bool blank(u32 from);
 
     const Machine& m;
@@ -94,7 +110,27 @@ class Chart {
     std::vector<std::vector<u32>> queue;  // by cost: Dial's buckets, for costs are small integers
     u32 lowest = 0, goal = NONE;
     bool only_blank = false;              // the witness is nothing but ignored lexemes:
-    std::string blanks;
+    Filled blanks;
+};
+
+// What follows a reading: whether a left-to-right state and the canvas to its right can be one sentence.
+class Suffix {
+  public:
+    Suffix(const Machine& m, Chain chain, Lexer* lexer, u64 max_items)
+        : chain(std::move(chain)), lexemes(make_lexemes(m, this->chain, lexer)), chart(m, *lexemes, max_items) {}
+    bool joins(Frontiers& f, u32 frontier);                  // without a lexer: the frontier at place 0
+    bool joins(Frontiers& f, Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
+
+  private:
+    bool accepts(Frontiers& f, u32 frontier, u32 spot);      // the machine before a lexeme that begins at `spot`
+    bool at_end(u32 spot);
+    bool can(Frontiers& f, u32 ret, u32 node, u32 spot, u32 depth);
+    Chain chain;
+    std::unique_ptr<Lexemes> lexemes;
+    Chart chart;
+    FlatMap places, verdicts, known_ends;
+    std::vector<std::vector<u32>> end_lists;
+    u32 place_count = 0;
 };
 
 }  // namespace weft

@@ -32,11 +32,11 @@ class SpecReader {
     const GrammarSpec& read(nb::handle grammar) {
         g.start = text(grammar.attr("start"));
         g.lexer = nb::cast<bool>(grammar.attr("lexer"));
-        for (auto [name, expr] : nb::cast<nb::dict>(grammar.attr("productions")))
+        for (auto [name, expr] : a<nb::dict>(grammar.attr("productions"), "productions must be a dict"))
             g.productions.push_back({text(name), expression(expr, 0), 0});
-        for (auto [name, terminal] : nb::cast<nb::dict>(grammar.attr("terminals")))
-            g.terminals.push_back({text(name), expression(nb::object(terminal.attr("expression")), 0), nb::cast<int>(terminal.attr("priority"))});
-        for (nb::handle name : nb::cast<nb::tuple>(grammar.attr("ignore"))) g.ignore.push_back(text(name));
+        for (auto [name, terminal] : a<nb::dict>(grammar.attr("terminals"), "terminals must be a dict"))
+            g.terminals.push_back({text(name), expression(nb::object(terminal.attr("expression")), 0), int(number(terminal.attr("priority"), -0x7FFFFFFF, 0x7FFFFFFF, "priority"))});
+        for (nb::handle name : a<nb::tuple>(grammar.attr("ignore"), "ignore must be a tuple")) g.ignore.push_back(text(name));
         return g;
     }
 
@@ -55,29 +55,29 @@ class SpecReader {
             case Expr::Ref: e.text = text(field(h, 0)); break;
             case Expr::Special: {
                 nb::handle token = field(h, 0);
-                if (PyLong_Check(token.ptr())) e.token = nb::cast<u32>(token);
+                if (PyLong_Check(token.ptr())) e.token = u32(number(token, 0, NONE - 1, "token id"));
                 else e.text = text(token);
                 break;
             }
             case Expr::Not: items.push_back(expression(field(h, 0), depth + 1)); break;
             case Expr::Repeat: {
                 items.push_back(expression(field(h, 0), depth + 1));
-                e.min = count(field(h, 1));
+                e.min = u32(number(field(h, 1), 0, 0x7FFFFFFF, "repeat count"));
                 nb::handle max = field(h, 2);
-                e.max = max.is_none() ? NONE : count(max);
+                e.max = max.is_none() ? NONE : u32(number(max, 0, 0x7FFFFFFF, "repeat count"));
                 if (e.max < e.min) throw GrammarFault("repeat counts are in the wrong order: min " + std::to_string(e.min) + ", max " + std::to_string(e.max), "min <= max");
                 break;
             }
             case Expr::Spelled: {
                 items.push_back(expression(field(h, 0), depth + 1));
-                for (nb::handle pair : nb::borrow<nb::tuple>(field(h, 1))) {
-                    code_points.push_back(nb::cast<u32>(field(pair, 0)));
+                for (nb::handle pair : a<nb::tuple>(field(h, 1), "spellings must be a tuple of pairs")) {
+                    code_points.push_back(u32(number(field(pair, 0), 0, MAX_CODE_POINT, "code point")));
                     items.push_back(expression(field(pair, 1), depth + 1));
                 }
                 break;
             }
             default:
-                for (nb::handle x : nb::borrow<nb::tuple>(field(h, 0))) items.push_back(expression(x, depth + 1));
+                for (nb::handle x : a<nb::tuple>(field(h, 0), "the parts of an expression must be a tuple")) items.push_back(expression(x, depth + 1));
         }
         e.first = u32(g.children.size()), e.count = u32(items.size()), e.points = u32(g.points.size());
         g.children.insert(g.children.end(), items.begin(), items.end());
@@ -90,14 +90,19 @@ class SpecReader {
 
   private:
     static nb::handle field(nb::handle h, Py_ssize_t i) {
+        if (!PyTuple_Check(h.ptr())) throw nb::type_error("spellings must be a tuple of pairs");
         PyObject* o = PyTuple_GetItem(h.ptr(), i);
         if (!o) throw nb::python_error();
         return o;
     }
     static std::string_view text(nb::handle h) {
         Py_ssize_t n;
+        if (!PyUnicode_Check(h.ptr())) throw nb::type_error("names and patterns must be str");
         const char* s = PyUnicode_AsUTF8AndSize(h.ptr(), &n);
-        if (!s) throw nb::python_error();
+        if (!s) {
+            PyErr_Clear();
+            throw GrammarFault("a name or a pattern holds half of a surrogate pair", "text that can be written as UTF-8");
+        }
         return {s, std::size_t(n)};
     }
     static std::string_view bytes(nb::handle h) {
@@ -106,14 +111,18 @@ class SpecReader {
         if (PyBytes_AsStringAndSize(h.ptr(), &s, &n)) throw nb::python_error();
         return {s, std::size_t(n)};
     }
-    u32 count(nb::handle h) {
-        long long n = PyLong_AsLongLong(h.ptr());
-        if (n == -1 && PyErr_Occurred()) {
-            PyErr_Clear();
-            n = -1;
-        }
-        if (n < 0 || n > 0x7FFFFFFF) throw GrammarFault("repeat count is out of range", "0 to 2147483647");
-        return u32(n);
+    template <class T>
+    static T a(nb::handle h, const char* otherwise) {
+        if (!nb::isinstance<T>(h)) throw nb::type_error(otherwise);
+        return nb::borrow<T>(h);
+    }
+    static long long number(nb::handle h, long long low, long long high, const char* what) {
+        if (!PyLong_Check(h.ptr())) throw nb::type_error((std::string(what) + " must be an int").c_str());
+        int overflow;
+        long long n = PyLong_AsLongLongAndOverflow(h.ptr(), &overflow);
+        if (overflow || n < low || n > high)
+            throw GrammarFault(std::string(what) + " " + nb::cast<std::string>(nb::str(h)) + " is out of range", std::to_string(low) + " to " + std::to_string(high));
+        return n;
     }
     const Limits& limits;
     std::vector<PyObject*> types;
@@ -121,10 +130,12 @@ class SpecReader {
 };
 
 // One argument for a mask of `words` words: what the caller lends is checked, never resized.
-uint32_t* lend(const MaskArray& out, std::size_t rows, std::size_t words) {
-    bool fits = rows == 0 ? out.ndim() == 1 && out.shape(0) == words : out.ndim() == 2 && out.shape(0) >= rows && out.shape(1) == words;
+uint32_t* lend(nb::handle lent, std::size_t rows, std::size_t words) {
+    MaskArray out;  // never a converted copy: what is written there would be lost
+    bool fits = nb::try_cast<MaskArray>(lent, out, false);
+    fits = fits && (rows == 0 ? out.ndim() == 1 && out.shape(0) == words : out.ndim() == 2 && out.shape(0) >= rows && out.shape(1) == words);
     if (!fits)
-        throw nb::value_error(("out must be contiguous uint32 of shape [" + (rows ? std::to_string(rows) + ", " : std::string()) + std::to_string(words) + "]").c_str());
+        throw nb::value_error(("out must be a writable, contiguous uint32 array of shape [" + (rows ? std::to_string(rows) + ", " : std::string()) + std::to_string(words) + "]").c_str());
     return out.data();
 }
 
@@ -140,11 +151,14 @@ nb::object new_array(const std::vector<std::size_t>& shape, uint32_t** data) {
 std::vector<u32> token_ids(nb::handle h, const Vocabulary& v) {
     std::vector<u32> out;
     for (nb::handle x : h) {
-        long long id = PyLong_AsLongLong(nb::int_(nb::borrow(x)).ptr());
-        if (id == -1 && PyErr_Occurred()) throw nb::python_error();
-        if (id < 0 || id >= (long long)v.size()) {
+        if (PyBool_Check(x.ptr())) throw nb::type_error("a token id is an int, not a bool");
+        nb::object exact = nb::steal(PyNumber_Index(x.ptr()));  // no float, no str; NumPy's integers are welcome
+        if (!exact.is_valid()) throw nb::python_error();
+        int overflow;
+        long long id = PyLong_AsLongLongAndOverflow(exact.ptr(), &overflow);
+        if (overflow || id < 0 || id >= (long long)v.size()) {
             nb::object error = nb::module_::import_("weft.errors").attr("VocabularyError");
-            PyErr_SetObject(error.ptr(), error(nb::str(("token id " + std::to_string(id) + " is not in the vocabulary").c_str()),
+            PyErr_SetObject(error.ptr(), error(nb::str(("token id " + nb::cast<std::string>(nb::str(exact)) + " is not in the vocabulary").c_str()),
                                                "expected"_a = nb::str(("an id from 0 to " + std::to_string(v.size() - 1)).c_str())).ptr());
             throw nb::python_error();
         }
@@ -352,7 +366,7 @@ NB_MODULE(_core, m) {
                 std::size_t words = self.constraint->vocabulary->words();
                 uint32_t* data;
                 if (out.is_none()) out = new_array({words}, &data);
-                else data = lend(nb::cast<MaskArray>(out), 0, words);
+                else data = lend(out, 0, words);
                 nb::gil_scoped_release release;
                 self.mask(data);
                 return out;
@@ -410,7 +424,7 @@ NB_MODULE(_core, m) {
 
     m.def(
         "fill_masks",
-        [](nb::sequence matchers, MaskArray out, unsigned threads) {
+        [](nb::sequence matchers, nb::object out, unsigned threads) {
             std::vector<Matcher*> list;
             for (nb::handle h : matchers) list.push_back(nb::cast<Matcher*>(h));
             if (list.empty()) return;

@@ -57,14 +57,14 @@ void Regular::check_circles() const {
         if (height[i]) return height[i];
         const Expr& e = g.exprs[i];
         u32 h = 1;
+        if (e.kind == Expr::Special) throw GrammarFault("a special token in a terminal: it is a token, never text", "a regular expression", "name it in a nonterminal");
         if (e.kind == Expr::Ref) {
             u32 t = terminal_named(e.text);
-            if (t != NONE) {
-                if (done[t] == 1)
-                    throw GrammarFault("terminal '" + std::string(e.text) + "' is defined by itself", "terminals without a circle", "make it a nonterminal");
-                if (!done[t]) done[t] = 1, self(g.terminals[t].expr, self, depth + 1), done[t] = 2;
-                h += height[g.terminals[t].expr];
-            }
+            if (t == NONE) throw GrammarFault("'" + std::string(e.text) + "' is used in a terminal and is none", "a terminal", "what refers to nonterminals is a nonterminal");
+            if (done[t] == 1)
+                throw GrammarFault("terminal '" + std::string(e.text) + "' is defined by itself", "terminals without a circle", "make it a nonterminal");
+            if (!done[t]) done[t] = 1, self(g.terminals[t].expr, self, depth + 1), done[t] = 2;
+            h += height[g.terminals[t].expr];
         }
         for (u32 k = 0; k < e.count; ++k) h = std::max(h, 1 + self(g.children[e.first + k], self, depth + 1));
         if (h > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, h, "raise Limits.depth");
@@ -79,8 +79,12 @@ u32 Regular::terminal_named(std::string_view name) const {
     return it == names.end() ? NONE : it->second;
 }
 
+constexpr std::size_t LONGEST_KEY = std::size_t(16) << 20;  // bytes
+
 void Regular::key(u32 i, std::string& out) const {
     const Expr& e = g.exprs[i];
+    // expressions and terminals that use each other twice grow by doubling
+    if (out.size() > LONGEST_KEY) throw LimitFault("a regular expression is too large when it is written out", LONGEST_KEY, out.size(), "use its parts less often");
     auto number = [&](u32 n) { out.append(reinterpret_cast<const char*>(&n), 4); };
     if (e.kind == Expr::Ref) {  // by what it stands for, not by its name
         key(g.terminals[names.at(e.text)].expr, out);

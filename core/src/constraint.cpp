@@ -17,6 +17,8 @@ Constraint::Constraint(std::shared_ptr<const Machine> m, std::shared_ptr<Vocabul
         if (token == NONE || token >= vocabulary->size())
             throw GrammarFault(id == NONE ? "the vocabulary has no special token '" + name + "'" : "the vocabulary has no token " + std::to_string(id),
                                "one of the vocabulary's special tokens", "pass specials={name: id} to Vocabulary");
+        if (vocabulary->texts[token])
+            throw GrammarFault("token " + std::to_string(token) + " is text, not a special token", "a token that is never text", "name its text, or pass specials={name: id} to Vocabulary");
         if (vocabulary->is_end(token))
             throw GrammarFault("special token '" + name + "' is an end token", "a token that does not end the output", "leave it out: the output may end where the grammar ends");
         special_ids.push_back(token);

@@ -351,6 +351,7 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
     std::vector<const std::vector<u32>*> sets;
     std::vector<u8> seen(nfa.states.size(), 0);
     std::vector<u32> stack, labels;
+    u64 work = 0, most = u64(limits.dfa_states) * 400;  // members of all sets: few sets may still be large ones
     auto intern = [&](std::vector<u32>& core) -> u32 {  // closes `core` under empty edges, then looks it up
         for (u32 s : core) seen[s] = 1;
         stack = core;
@@ -361,6 +362,8 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
                 if (!seen[t]) seen[t] = 1, stack.push_back(t), core.push_back(t);
         }
         for (u32 s : core) seen[s] = 0;
+        if ((work += core.size()) > most)
+            throw LimitFault("the regular expression needs too large sets of states", most, work, "lower the repeat counts, or raise Limits.dfa_states");
         // states with only empty edges say nothing more
         core.erase(std::remove_if(core.begin(), core.end(), [&](u32 s) { return nfa.states[s].bytes.empty() && !nfa.states[s].label; }), core.end());
         std::sort(core.begin(), core.end());
@@ -519,10 +522,11 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
         Dfa whole;
         bool ok = true;
         std::vector<RxPtr> run;
+        bool begun = false;
         auto append = [&](const RxPtr& x) {
             auto d = automaton(x, limits);
             Dfa joined;
-            if (whole.empty()) joined = *d;
+            if (!begun) joined = *d, begun = true;
             else ok = ok && concatenate(whole, *d, joined);
             whole = std::move(joined);
         };
@@ -665,7 +669,7 @@ void name_states(Dfa& d) {
             i = e + 1;
         }
     };
-    std::vector<u32> local(n, NONE), queue;
+    std::vector<u32> local(n, NONE), queue;  // queue: the component in the order of the search
     for (u32 k = 0; k < comps; ++k) {
         auto from = [&](u32 root) {
             Hash128 h;
@@ -688,9 +692,9 @@ void name_states(Dfa& d) {
         } else {
             u32 root = *std::min_element(members[k].begin(), members[k].end());
             Hash128 whole = from(root);
-            for (u32 s : members[k]) {
-                d.hash[s] = whole;
-                d.hash[s].add(0xC0FFEE), d.hash[s].add(s == root ? 0 : s - root);
+            for (std::size_t i = 0; i < queue.size(); ++i) {  // numbers of states mean nothing in another automaton
+                d.hash[queue[i]] = whole;
+                d.hash[queue[i]].add(0xC0FFEE), d.hash[queue[i]].add(i);
             }
         }
     }
@@ -705,6 +709,16 @@ bool prefix_free(const Dfa& d) {
             for (u32 c = 0; c < d.classes; ++c)
                 if (d.next[std::size_t(s) * d.classes + c] != DEAD) return false;
     return true;
+}
+
+// A start to which nothing returns, so that being there means being between two units: of (a*b){9}, the state after an `a` is
+// not the one before it.
+void set_start_apart(Dfa& d) {
+    if (std::find(d.next.begin(), d.next.end(), d.start) == d.next.end()) return;
+    std::size_t from = std::size_t(d.start) * d.classes;
+    for (u32 c = 0; c < d.classes; ++c) d.next.push_back(u32(d.next[from + c]));
+    d.accept.push_back(u8(d.accept[d.start])), d.label.push_back(u32(d.label[d.start]));
+    d.start = d.size() - 1;
 }
 
 constexpr u32 COUNT_FROM = 9;  // shorter repeats are written out
@@ -732,6 +746,7 @@ bool split_counted(const RxPtr& rx, const Limits& limits, std::vector<Part>& par
         flush();
         auto d = std::make_shared<Dfa>(compile_plain(x->items[0], limits));
         if (d->empty() || d->accept[d->start] || !prefix_free(*d)) return false;
+        set_start_apart(*d);
         parts.push_back({d, true, x->min, x->max, 0});
     }
     flush();

@@ -42,6 +42,8 @@ class Builder {
             if (!boxes.emplace(g.productions[i].name, i).second)
                 throw GrammarFault("nonterminal '" + std::string(g.productions[i].name) + "' is defined twice");
         nets.resize(g.productions.size());
+        for (auto& p : g.productions)
+            if (regular.terminal_named(p.name) != NONE) throw GrammarFault("'" + std::string(p.name) + "' is a nonterminal and a terminal", "one meaning per name");
         auto start = boxes.find(g.start);
         if (start == boxes.end()) throw GrammarFault("start symbol '" + std::string(g.start) + "' is never defined", names_near());
         if (g.lexer) name_terminals();
@@ -83,7 +85,7 @@ class Builder {
     std::vector<int> priority;           // lexer: per terminal
     std::vector<u8> is_literal;          // lexer: per terminal
     std::vector<RxPtr> rxs;              // lexer: per terminal
-    u64 made = 0;
+    u64 made = 0, work = 0;
 
     std::string names_near() const {
         std::string s = "one of";
@@ -98,6 +100,10 @@ class Builder {
     void spend(u64 n) {
         if ((made += n) > limits.box_states)
             throw LimitFault("the grammar needs too many states", limits.box_states, made, "lower the repeat counts, or raise Limits.box_states");
+    }
+    void toil(u64 n) {  // members of sets of states: few sets may still be large ones
+        if ((work += n) > limits.box_states * u64(100))
+            throw LimitFault("the grammar needs too large sets of states", limits.box_states * u64(100), work, "lower the repeat counts of what may be empty, or raise Limits.box_states");
     }
     u32 state(Net& n) {
         spend(1);
@@ -613,6 +619,7 @@ class Builder {
             }
             bool final = false;
             for (u32 s : core) seen[s] = 0, final = final || net.final[s];
+            toil(core.size());
             core.erase(std::remove_if(core.begin(), core.end(), [&](u32 s) {
                            for (auto& a : net.out[s])
                                if (a.label != EPS) return false;
@@ -657,9 +664,11 @@ class Builder {
         for (u32 s = 0; s < net.out.size(); ++s) {
             state(d);
             std::vector<u8> in = closure(net, s);
+            toil(in.size() / 16);
             for (u32 q = 0; q < net.out.size(); ++q) {
                 if (!in[q]) continue;
                 d.final[s] = d.final[s] || net.final[q];
+                toil(net.out[q].size());
                 for (auto& a : net.out[q])
                     if (a.label != EPS) d.arc(s, a.label, a.to);
             }

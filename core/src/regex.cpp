@@ -197,7 +197,7 @@ class PatternReader {
                 if (more() && s[i] != '|' && s[i] != ')') misplaced('$', ends);
                 continue;
             }
-            std::size_t from = i, outer_begins = begins, outer_ends = ends;
+            std::size_t outer_begins = begins, outer_ends = ends;
             begins = ends = NOWHERE;
             RxPtr a = atom(depth);
             skip_blanks();
@@ -212,8 +212,9 @@ class PatternReader {
                 continue;
             }
             flush();
-            while (more() && (s[i] == '*' || s[i] == '+' || s[i] == '?' || (s[i] == '{' && is_count()))) {
-                a = repeat(a, from);
+            for (u32 copies = 0; more() && (s[i] == '*' || s[i] == '+' || s[i] == '?' || (s[i] == '{' && is_count()));) {
+                if (++copies > limits.depth / 4) fail("repeats are nested too deeply", "at most " + std::to_string(limits.depth / 4) + " repeats of one item");
+                a = repeat(a);
                 skip_blanks();
             }
             out.push_back(a);
@@ -244,7 +245,7 @@ class PatternReader {
         return u32(n);
     }
 
-    RxPtr repeat(RxPtr item, std::size_t from) {
+    RxPtr repeat(RxPtr item) {
         u32 lo = 0, hi = NONE;
         char c = s[i++];
         if (c == '+') lo = 1;
@@ -258,7 +259,6 @@ class PatternReader {
             if (hi < lo) fail("repeat counts are in the wrong order", "{low,high} with low <= high", "", long(at));
         }
         if (!take('?') && peek('+')) fail("possessive repeats are not supported", "a plain repeat", "leave out the second '+'");
-        (void)from;
         if (item->kind == Rx::Rep && (item->min <= 1) && item->max == NONE && hi == NONE && lo <= 1)
             return rx_rep(item->items[0], std::min(item->min, lo), NONE);
         return rx_rep(std::move(item), lo, hi);

@@ -36,7 +36,7 @@ Store::Key Store::key_of(const Terminal& t, u32 q, u32 node, bool unlimited) con
         // the counters matter only as far as one token can reach
         u32 reach = trie.longest + 1;
         u32 low = k < p.min ? p.min - k : 0, high = p.max == NONE ? NONE : p.max - k;
-        h.add(unlimited ? 2 : 3);
+        h.add((unlimited ? 2 : 3) + (s == p.dfa->start ? 2 : 0));  // between two units, or inside one that reads like a whole one
         h.add(p.dfa->hash[p.dfa->start].a);
         if (!unlimited) h.add(std::min(low, reach)), h.add(std::min(high, reach));
     }

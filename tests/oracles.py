@@ -222,7 +222,12 @@ def _class(terminal: Expression, grammar: Grammar) -> tuple[int, bool]:
 
 def is_string(expression: Expression) -> bool:
     """Whether a terminal is a string literal, with or without case."""
-    return isinstance(expression, Literal)
+    match expression:
+        case Literal():
+            return True
+        case Pattern(regex, "i"):  # what "select"i is read as
+            return re.fullmatch(r"([^\\.^$*+?()\[\]{}|]|\\[^A-Za-z0-9])+", regex) is not None
+    return False
 
 
 def _lexed(grammar: Grammar, text: bytes):

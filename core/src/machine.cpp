@@ -1,6 +1,7 @@
 #include "machine.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 
 namespace weft {
@@ -123,10 +124,25 @@ class Builder {
         add_terminal(t, describe(expr));
         if (g.lexer) {
             priority.push_back(0);
-            is_literal.push_back(g.exprs[expr].kind == Expr::Literal);
+            is_literal.push_back(is_string(g.exprs[expr]));
             rxs.push_back(regular.to_rx(expr));
         }
         return it->second;
+    }
+
+    // A string, in Lark's sense: "select", and "select"i, which comes to us as the pattern /select/i.
+    static bool is_string(const Expr& e) {
+        if (e.kind == Expr::Literal) return true;
+        if (e.kind != Expr::Pattern || e.flags != "i") return false;
+        for (std::size_t k = 0; k < e.text.size(); ++k) {
+            char c = e.text[k];
+            if (c == '\\') {
+                if (++k == e.text.size() || std::isalnum(u8(e.text[k]))) return false;  // \d, \x41
+            } else if (std::string_view(".^$*+?()[]{}|").find(c) != std::string_view::npos) {
+                return false;
+            }
+        }
+        return true;
     }
 
     void add_terminal(const std::shared_ptr<const Terminal>& t, std::string name) {
@@ -163,7 +179,7 @@ class Builder {
         add_terminal(t, std::string(g.terminals[i].name));
         priority.push_back(g.terminals[i].priority);
         while (g.exprs[e].kind == Expr::Ref) e = g.terminals[regular.terminal_named(g.exprs[e].text)].expr;
-        is_literal.push_back(g.exprs[e].kind == Expr::Literal);
+        is_literal.push_back(is_string(g.exprs[e]));
         rxs.push_back(regular.to_rx(e));
         return named_ids[i];
     }

@@ -68,6 +68,16 @@ def test_what_loses_always_is_never_offered():
     assert after(c, "a") == ["a"]
 
 
+def test_a_keyword_without_case_is_a_string_as_well():
+    c = constraint('start: "select"i NAME "a.b"i\nNAME: /[a-z.]+/i\n%ignore " "', "select|SELECT| |a.b|A.B|acb| a.B")
+    assert allowed(c.matcher()) == ["select", "SELECT", " "]
+    matcher = c.matcher()
+    matcher.commit(1, 2)
+    assert "acb" in allowed(matcher) and "select" in allowed(matcher)  # it may go on: selecta
+    matcher.commit(5, 2)
+    assert allowed(matcher) == [" ", "a.b", "A.B", " a.B"]
+
+
 def test_an_unclosed_comment_may_still_be_closed():
     c = constraint('start: "x" "/" "*" "x"\nCOMMENT: /\\/\\*[^*]*\\*\\//\n%ignore COMMENT', "x|/|*|*x|*/|xx|x/|x*/")
     assert after(c, "x/") == ["/", "*", "*x", "*/"]

@@ -8,11 +8,33 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <functional>
 
 #include "common.hpp"
 
 namespace weft {
+
+struct ByteSet {
+    u64 w[4] = {0, 0, 0, 0};
+    void add(u8 b) { w[b >> 6] |= u64(1) << (b & 63); }
+    bool has(u8 b) const { return w[b >> 6] >> (b & 63) & 1; }
+    void operator|=(const ByteSet& o) {
+        for (int i = 0; i < 4; ++i) w[i] |= o.w[i];
+    }
+    bool empty() const { return !(w[0] | w[1] | w[2] | w[3]); }
+    bool holds(const ByteSet& o) const {
+        return !((o.w[0] & ~w[0]) | (o.w[1] & ~w[1]) | (o.w[2] & ~w[2]) | (o.w[3] & ~w[3]));
+    }
+    u32 size() const {
+        return u32(std::popcount(w[0]) + std::popcount(w[1]) + std::popcount(w[2]) + std::popcount(w[3]));
+    }
+    template <class Do>
+    void each(const Do& visit) const {  // ascending
+        for (u32 i = 0; i < 4; ++i)
+            for (u64 x = w[i]; x; x &= x - 1) visit(u8(i * 64 + u32(std::countr_zero(x))));
+    }
+};
 
 constexpr u32 MAX_CODE_POINT = 0x10FFFF;
 

@@ -604,7 +604,7 @@ Dfa complement(const Dfa& d, const Limits& limits) {
 void name_states(Dfa& d) {
     u32 n = d.size();
     d.hash.assign(n, {});
-    d.fan.assign(n, 0);
+    d.reads.assign(n, {});
     struct Run {
         u8 lo, hi, cls;
     };
@@ -612,9 +612,11 @@ void name_states(Dfa& d) {
     for (int b = 0; b < 256; ++b)
         if (runs.empty() || runs.back().cls != d.class_of[b]) runs.push_back({u8(b), u8(b), d.class_of[b]});
         else runs.back().hi = u8(b);
+    std::vector<ByteSet> of_class(d.classes);
+    for (u32 b = 0; b < 256; ++b) of_class[d.class_of[b]].add(u8(b));
     for (u32 s = 0; s < n; ++s)
-        for (auto& r : runs)
-            if (d.next[std::size_t(s) * d.classes + r.cls] != DEAD) d.fan[s] = u16(d.fan[s] + r.hi - r.lo + 1);
+        for (u32 c = 0; c < d.classes; ++c)
+            if (d.next[std::size_t(s) * d.classes + c] != DEAD) d.reads[s] |= of_class[c];
     std::vector<u32> index(n, NONE), low(n), comp(n, NONE), stack, order;
     std::vector<std::pair<u32, u32>> call;
     u32 counter = 0, comps = 0;
@@ -787,15 +789,27 @@ bool Terminal::can_skip(u32 i) const {
     return true;
 }
 
+// Where a part can only end, the state is the begin of the next: one state for one language.
+u32 Terminal::settle(u32 i, u32 s) const {
+    for (; i + 1 < parts.size(); ++i) {
+        const Part& p = parts[i];
+        u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+        bool full = p.counted ? q == p.dfa->start && p.max != NONE && k == p.max : p.dfa->accept[q] && p.dfa->reads[q].empty();
+        if (!full) break;
+        s = parts[i + 1].base + parts[i + 1].dfa->start;
+    }
+    return s;
+}
+
 // The state after the first byte of parts i.., when part i - 1 has just ended.
 u32 Terminal::enter(u32 i, u8 b) const {
     for (; i < parts.size(); ++i) {
         const Part& p = parts[i];
         u32 t = p.counted && p.max == 0 ? DEAD : p.dfa->step(p.dfa->start, b);
         if (t != DEAD) {
-            if (!p.counted) return p.base + t;
+            if (!p.counted) return settle(i, p.base + t);
             u32 n = p.dfa->size();
-            return p.dfa->accept[t] ? p.base + std::min(1u, p.counts() - 1) * n + p.dfa->start : p.base + t;
+            return p.dfa->accept[t] ? settle(i, p.base + std::min(1u, p.counts() - 1) * n + p.dfa->start) : p.base + t;
         }
         if (p.counted ? p.min != 0 : !p.dfa->accept[p.dfa->start]) return DEAD;
     }
@@ -808,14 +822,24 @@ u32 Terminal::step_chain(u32 s, u8 b) const {
     u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
     if (!p.counted) {
         u32 t = p.dfa->step(q, b);
-        if (t != DEAD) return p.base + t;
+        if (t != DEAD) return settle(i, p.base + t);
         return p.dfa->accept[q] ? enter(i + 1, b) : DEAD;
     }
     u32 top = p.counts() - 1;
     if (q == p.dfa->start && k == top && p.max != NONE) return enter(i + 1, b);
     u32 t = p.dfa->step(q, b);
-    if (t != DEAD) return p.dfa->accept[t] ? p.base + std::min(k + 1, top) * n + p.dfa->start : p.base + k * n + t;
+    if (t != DEAD) return p.dfa->accept[t] ? settle(i, p.base + std::min(k + 1, top) * n + p.dfa->start) : p.base + k * n + t;
     return q == p.dfa->start && k >= p.min ? enter(i + 1, b) : DEAD;
+}
+
+ByteSet Terminal::reads_chain(u32 s) const {
+    u32 i = part_of(s);
+    ByteSet out = parts[i].dfa->reads[(s - parts[i].base) % parts[i].dfa->size()];
+    for (u32 j = i; ++j < parts.size();) {
+        out |= parts[j].dfa->reads[parts[j].dfa->start];
+        if (parts[j].counted ? parts[j].min != 0 : !parts[j].dfa->accept[parts[j].dfa->start]) break;
+    }
+    return out;
 }
 
 bool Terminal::accepts_chain(u32 s) const {

@@ -26,7 +26,7 @@ struct Dfa {
     std::vector<u8> accept;
     std::vector<u32> label;      // lexers only: what an accepting state accepts (0: nothing)
     std::vector<Hash128> hash;   // of the language from each state on
-    std::vector<u16> fan;        // how many bytes each state can read
+    std::vector<ByteSet> reads;  // the bytes that each state can read
 
     u32 size() const { return u32(accept.size()); }
     bool empty() const { return accept.empty(); }
@@ -62,11 +62,23 @@ struct Terminal {
         if (plain()) return parts[0].dfa->accept[s];
         return special == NONE && accepts_chain(s);
     }
+    // The bytes that can follow; in a chain perhaps some more.
+    ByteSet reads(u32 s) const {
+        if (plain()) return parts[0].dfa->reads[s];
+        ByteSet out;
+        if (!literal.empty() && s < literal.size()) out.add(u8(literal[s]));
+        else if (!parts.empty()) out = reads_chain(s);
+        return out;
+    }
     // How many different bytes can follow; 256 stands for "many" in a chain.
     u32 fan(u32 s) const {
         if (!literal.empty()) return s < literal.size() ? 1 : 0;
-        if (plain()) return parts[0].dfa->fan[s];
+        if (plain()) return parts[0].dfa->reads[s].size();
         return special != NONE ? 0 : 256;
+    }
+    bool goes_on(u32 s) const {  // false only where nothing can follow
+        if (!literal.empty()) return s < literal.size();
+        return plain() ? !parts[0].dfa->reads[s].empty() : !reads(s).empty();
     }
     u32 part_of(u32 s) const {
         u32 p = u32(parts.size()) - 1;
@@ -76,7 +88,9 @@ struct Terminal {
 
   private:
     u32 step_chain(u32 s, u8 b) const;
+    ByteSet reads_chain(u32 s) const;
     bool accepts_chain(u32 s) const;
+    u32 settle(u32 part, u32 s) const;
     u32 enter(u32 part, u8 b) const;       // the first byte of the parts from `part` on
     bool can_skip(u32 part) const;         // the parts from `part` on accept the empty text
 };

@@ -10,7 +10,7 @@ static void sort_unique(std::vector<T>& v) {
 }
 
 void Frontiers::reset() {
-    items.clear(), nodes.clear(), places_.clear(), closures.clear(), steps.clear();
+    items.clear(), nodes.clear(), places_.clear(), closures.clear(), steps.clear(), has_reads.clear(), read_sets.clear();
     items.intern(nullptr, 0);  // EMPTY
     Below bottom{ACCEPT, 0};
     u32 base = nodes.intern(&bottom, 1);
@@ -37,7 +37,6 @@ u32 Frontiers::closure(std::vector<Below>& places) {
 u32 Frontiers::close(const Below* p, std::size_t n) {
     work.assign(p, p + n);
     out.clear(), calls.clear();
-    std::vector<Below> seen;  // places are few: a sorted vector is enough, a set only when they are not
     bool end = false;
     auto expand = [&](Below at) {
         for (u32 k = m.scan_at[at.ret]; k < m.scan_at[at.ret + 1]; ++k)
@@ -80,17 +79,15 @@ u32 Frontiers::close(const Below* p, std::size_t n) {
 }
 
 u32 Frontiers::step_slow(u32 f, u8 b) {
-    std::vector<Item> next;
-    pairs.clear();
-    std::vector<Below> done;
+    next.clear(), done.clear();
     for (std::size_t k = 0, n = items.size(f); k < n; ++k) {
-        Item it = items.begin(f)[k];
+        const Item it = items.begin(f)[k];
         if (it.term == END) break;
         const Terminal& t = *m.terminals[it.term];
         u32 q = t.step(it.q, b);
         if (q == DEAD) continue;
         if (t.accepts(q)) done.push_back({it.ret, it.node});
-        if (t.fan(q)) next.push_back({it.term, q, it.ret, it.node});
+        if (t.goes_on(q)) next.push_back({it.term, q, it.ret, it.node});
     }
     if (!done.empty()) {
         u32 c = closure(done);
@@ -101,10 +98,20 @@ u32 Frontiers::step_slow(u32 f, u8 b) {
     return items.intern(next);
 }
 
-u32 Frontiers::special(u32 f, u32 index) {
-    std::vector<Below> done;
+void Frontiers::find_reads(u32 f) {
+    ByteSet all;
     for (std::size_t k = 0, n = items.size(f); k < n; ++k) {
-        Item it = items.begin(f)[k];
+        const Item& it = items.begin(f)[k];
+        if (it.term == END) break;
+        all |= m.terminals[it.term]->reads(it.q);
+    }
+    has_reads[f] = 1, read_sets[f] = all;
+}
+
+u32 Frontiers::special(u32 f, u32 index) {
+    done.clear();
+    for (std::size_t k = 0, n = items.size(f); k < n; ++k) {
+        const Item& it = items.begin(f)[k];
         if (it.term != END && m.terminals[it.term]->special == index) done.push_back({it.ret, it.node});
     }
     return closure(done);

@@ -43,6 +43,12 @@ class Frontiers {
         steps.put(key, to);
         return to;
     }
+    // Bytes after which a frontier is not EMPTY, and perhaps some more.
+    const ByteSet& reads(u32 frontier) {
+        if (frontier >= has_reads.size()) has_reads.resize(items.size(), 0), read_sets.resize(items.size());
+        if (!has_reads[frontier]) find_reads(frontier);
+        return read_sets[frontier];
+    }
     u32 special(u32 frontier, u32 index);  // after the special token that the machine counts as `index`
     bool complete(u32 frontier) const {
         std::size_t n = items.size(frontier);
@@ -53,7 +59,7 @@ class Frontiers {
     u32 of(const std::vector<Item>& sorted) { return items.intern(sorted); }
     u32 closure(std::vector<Below>& places);  // the frontier after these (state, stack) places
     u32 unite(u32 a, u32 b);
-    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + steps.bytes() + closures.size() * 4; }
+    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
     // Forgets everything that `live` does not need and renumbers `live` in place.
     void compact(std::vector<u32*>& live);
     const SpanPool<Below>& stacks() const { return nodes; }
@@ -67,9 +73,12 @@ class Frontiers {
     SpanPool<Item> items;
     SpanPool<Below> nodes, places_;
     std::vector<u32> closures;  // per places_ id: the frontier, or NONE
+    void find_reads(u32 frontier);
     FlatMap steps;
-    std::vector<Item> out;
-    std::vector<Below> work, pairs, returns;
+    std::vector<u8> has_reads;
+    std::vector<ByteSet> read_sets;
+    std::vector<Item> out, next;      // these and the following: working space
+    std::vector<Below> work, pairs, done;
     std::vector<std::pair<u32, Below>> calls;
 };
 

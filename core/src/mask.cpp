@@ -6,18 +6,14 @@ void Masker::visit(u32 node, u32 frontier, u32* mask) {
     if (trie.end[node] - node <= Store::WIDE) return descend(node, frontier, mask);
     std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier)), few;
     std::vector<Below> after;
-    bool bytes[256] = {};
+    ByteSet bytes;
     for (std::size_t i = 0; i < items.size();) {
         const Item& it = items[i];
         if (it.term == END) break;
         const Terminal& t = *f.m.terminals[it.term];
         if (t.fan(it.q) <= FEW) {
             few.push_back(it);
-            if (!t.literal.empty()) {
-                if (it.q < t.literal.size()) bytes[u8(t.literal[it.q])] = true;
-            } else if (t.special == NONE) {
-                for (int b = 0; b < 256; ++b) bytes[b] = bytes[b] || t.step(it.q, u8(b)) != DEAD;
-            }
+            bytes |= t.reads(it.q);
             ++i;
             continue;
         }
@@ -34,53 +30,57 @@ void Masker::visit(u32 node, u32 frontier, u32* mask) {
     }
     if (few.empty()) return;
     u32 part = few.size() == items.size() ? frontier : f.of(few);
-    for (int b = 0; b < 256; ++b) {
-        if (!bytes[b]) continue;
-        u32 c = trie.child(node, u8(b));
-        if (c == NONE) continue;
-        u32 to = f.step(part, u8(b));
-        if (to == Frontiers::EMPTY) continue;
+    bytes.each([&](u8 b) {
+        u32 c = trie.child(node, b);
+        if (c == NONE) return;
+        u32 to = f.step(part, b);
+        if (to == Frontiers::EMPTY) return;
         ++nodes;
         trie.set(c, mask);
         if (trie.end[c] > c + 1) visit(c, to, mask);
-    }
+    });
 }
 
 // Walks the whole subtree of `node`.
 void Masker::descend(u32 node, u32 frontier, u32* mask) {
     std::size_t bottom = stack.size();
-    u32 n = node + 1, end = trie.end[node];
-    stack.emplace_back(end, frontier);
-    while (n < end) {
-        while (n >= stack.back().first) stack.pop_back();
-        ++nodes;
-        u32 to = f.step(stack.back().second, trie.byte[n]);
-        if (to == Frontiers::EMPTY) {
-            n = trie.end[n];
+    stack.push_back({trie.kid_at[node], trie.kid_at[node + 1], frontier, f.reads(frontier)});
+    while (stack.size() > bottom) {
+        Frame& top = stack.back();
+        // SAFETY: at < end <= kid.size(), as kid_at says.
+        const u8* byte = trie.kid_byte.data();
+        u32 k = top.at;
+        while (k < top.end && !top.reads.has(byte[k])) ++k;
+        if (k == top.end) {
+            stack.pop_back();
             continue;
         }
+        top.at = k + 1;
+        ++nodes;
+        u32 to = f.step(top.frontier, byte[k]);
+        if (to == Frontiers::EMPTY) continue;
+        u32 n = trie.kid[k];
         trie.set(n, mask);
-        if (trie.end[n] > n + 1) stack.emplace_back(trie.end[n], to);
-        ++n;
+        if (trie.end[n] > n + 1) stack.push_back({trie.kid_at[n], trie.kid_at[n + 1], to, f.reads(to)});
     }
-    stack.resize(bottom);
 }
 
 void Masker::rests(const Entry& e, u32 frontier, u32* mask) {
     u32 n = 1, end = u32(e.rest_byte.size());
     if (end <= 1) return;
     std::size_t bottom = stack.size();
-    stack.emplace_back(end, frontier);
+    stack.push_back({0, end, frontier, f.reads(frontier)});
     while (n < end) {
-        while (n >= stack.back().first) stack.pop_back();
-        ++nodes;
-        u32 to = f.step(stack.back().second, e.rest_byte[n]);
+        while (n >= stack.back().end) stack.pop_back();
+        u8 b = e.rest_byte[n];
+        u32 to = Frontiers::EMPTY;
+        if (stack.back().reads.has(b)) ++nodes, to = f.step(stack.back().frontier, b);
         if (to == Frontiers::EMPTY) {
             n = e.rest_end[n];
             continue;
         }
         for (u32 k = e.rest_at[n]; k < e.rest_at[n + 1]; ++k) mask[e.rest_tokens[k] >> 5] |= 1u << (e.rest_tokens[k] & 31);
-        stack.emplace_back(e.rest_end[n], to);
+        if (e.rest_end[n] > n + 1) stack.push_back({0, e.rest_end[n], to, f.reads(to)});
         ++n;
     }
     stack.resize(bottom);

@@ -27,7 +27,12 @@ class Masker {
     Frontiers& f;
     Store& store;
     const Trie& trie;
-    std::vector<std::pair<u32, u32>> stack;  // (end of subtree, frontier) of the walk
+    struct Frame {
+        u32 at, end;  // children that are still to be visited; in the rests, where the subtree ends
+        u32 frontier;
+        ByteSet reads;
+    };
+    std::vector<Frame> stack;
 };
 
 }  // namespace weft

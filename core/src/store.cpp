@@ -87,110 +87,181 @@ std::shared_ptr<void> Store::shared(const Hash128& name, const std::function<std
 
 namespace {
 
-// Runs a terminal over the subtree of `node`: calls inner(x) where the lexeme is alive and exit(x) where it may end.
-template <class Step, class Accept, class Inner, class Exit>
-void walk(const Trie& trie, u32 node, u32 q, const Step& step, const Accept& accepts, const Inner& inner, const Exit& exit) {
-    u32 states[4096];  // by depth; tokens are shorter than this, see Vocabulary
-    u32 ends[4096];
-    u32 depth = 0, n = node + 1, end = trie.end[node];
-    states[0] = q, ends[0] = end;
-    while (n < end) {
-        while (n >= ends[depth]) --depth;
-        u32 s = step(states[depth], trie.byte[n]);
-        if (s == DEAD) {
-            n = trie.end[n];
+// For a state of an automaton: the first bytes of characters of which each, however it goes on, leads back to the state, and the
+// automaton does not `stop` on the way.
+template <class Step, class Stop>
+ByteSet find_loops(u32 s, const Step& step, const Stop& stops) {
+    ByteSet out;
+    for (u32 b = 0; b < 0x80; ++b)
+        if (step(s, u8(b)) == s) out.add(u8(b));
+    struct Known {
+        u32 state, left;
+        bool yes;
+    };
+    std::vector<Known> known;
+    auto back = [&](u32 t, u32 left, u32 lo, u32 hi, const auto& self) -> bool {
+        if (t == DEAD || stops(t)) return false;
+        bool usual = lo == 0x80 && hi == 0xBF;
+        if (usual)
+            for (auto& k : known)
+                if (k.state == t && k.left == left) return k.yes;
+        bool yes = true;
+        u32 last = NONE;
+        for (u32 b = lo; b <= hi && yes; ++b) {
+            u32 u = step(t, u8(b));
+            if (b > lo && u == last) continue;
+            last = u;
+            yes = left == 1 ? u == s : self(u, left - 1, 0x80u, 0xBFu, self);
+        }
+        if (usual) known.push_back({t, left, yes});
+        return yes;
+    };
+    for (u32 b = 0xC2; b < 0xF5; ++b) {
+        u32 t = step(s, u8(b)), left = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
+        u32 lo = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80, hi = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
+        if (back(t, left, lo, hi, back)) out.add(u8(b));
+    }
+    return out;
+}
+
+// Runs an automaton over the subtree of `node`: calls alive(n, s) at each node n that it can read, with the state s there, and
+// whole(n, s) instead where all that is below n is text of characters that begin with loops(s).
+template <class Step, class Loops, class Alive, class Whole>
+void walk(const Trie& trie, u32 node, u32 q, const Step& step, const Loops& loops, const Alive& alive, const Whole& whole) {
+    struct Frame {
+        u32 at, end, state;
+    };
+    Frame frames[4096];  // by depth; tokens are shorter than this, see Vocabulary
+    // SAFETY: `kid_at` has one entry more than there are nodes, its values index `kid` and `kid_byte`, and `kid` holds nodes.
+    const u32 *kid_at = trie.kid_at.data(), *kid = trie.kid.data(), *text = trie.text.data();
+    const u8* kid_byte = trie.kid_byte.data();
+    Frame* top = frames;
+    *top = {kid_at[node], kid_at[node + 1], q};
+    for (;;) {
+        if (top->at == top->end) {
+            if (top == frames) return;
+            --top;
             continue;
         }
-        inner(n);
-        if (accepts(s)) exit(n);
-        ++depth;
-        states[depth] = s, ends[depth] = trie.end[n];
-        ++n;
+        u32 k = top->at++, s = step(top->state, kid_byte[k]);
+        if (s == DEAD) continue;
+        u32 n = kid[k];
+        if (text[n] != NONE && loops(s).holds(trie.texts[text[n]])) {
+            whole(n, s);
+            continue;
+        }
+        alive(n, s);
+        if (kid_at[n] < kid_at[n + 1]) *++top = {kid_at[n], kid_at[n + 1], s};
     }
 }
 
 }  // namespace
 
+// What a walk finds: nodes in ascending order.
+struct Store::Found {
+    std::vector<std::pair<u32, u32>> inner;  // ranges
+    std::vector<u32> exits;
+    void add(u32 from, u32 to) {
+        if (!inner.empty() && inner.back().second == from) inner.back().second = to;
+        else inner.emplace_back(from, to);
+    }
+};
+
+template <class Step, class Accept>
+void Store::explore(u32 node, u32 q, const Step& step, const Accept& accepts, Found& found) {
+    FlatMap known;
+    std::vector<ByteSet> sets;
+    auto loops = [&](u32 s) -> const ByteSet& {
+        u32 at = known.find(s);
+        if (at == NONE) {
+            known.put(s, at = u32(sets.size()));
+            sets.push_back(accepts(s) ? ByteSet{} : find_loops(s, step, accepts));
+        }
+        return sets[at];
+    };
+    walk(
+        trie, node, q, step, loops,
+        [&](u32 n, u32 s) {
+            found.add(n, n + 1);
+            if (accepts(s) && trie.end[n] > n + 1) found.exits.push_back(n);
+        },
+        [&](u32 n, u32) { found.add(n, trie.end[n]); });
+}
+
 Entry Store::build(const Terminal& t, u32 q, u32 node, bool may_mend) {
     Entry e;
     if (t.plain() ? may_mend && build_from_twin(t, q, node, e) : build_counted(t, q, node, e)) return e;
-    std::vector<u32> tokens;
-    auto inner = [&](u32 n) {
-        if (trie.token[n] != NONE) tokens.push_back(trie.token[n]);
-    };
-    auto exit = [&](u32 n) {
-        if (trie.end[n] > n + 1) e.exits.push_back(n);
-    };
+    Found found;
     if (t.plain()) {
         const Dfa& d = *t.parts[0].dfa;
-        walk(trie, node, q, [&](u32 s, u8 b) { return d.step(s, b); }, [&](u32 s) { return d.accept[s] != 0; }, inner, exit);
+        // SAFETY: states are below d.size() and class_of below d.classes.
+        const u32* next = d.next.data();
+        explore(node, q, [&](u32 s, u8 b) { return next[std::size_t(s) * d.classes + d.class_of[b]]; }, [&](u32 s) { return d.accept[s] != 0; }, found);
     } else {
-        walk(trie, node, q, [&](u32 s, u8 b) { return t.step(s, b); }, [&](u32 s) { return t.accepts(s); }, inner, exit);
+        explore(node, q, [&](u32 s, u8 b) { return t.step(s, b); }, [&](u32 s) { return t.accepts(s); }, found);
     }
-    finish(e, tokens);
+    fill(e, node, found);
     return e;
 }
 
-// Lists or bits, whichever is smaller, twins included; then the rests.
-void Store::finish(Entry& e, std::vector<u32>& tokens) {
-    if (tokens.size() > trie.words()) {
-        e.inner.bits.assign(trie.words(), 0);
-        for (u32 first : tokens)
-            for (u32 t = first; t != NONE; t = trie.twin[t]) e.inner.bits[t >> 5] |= 1u << (t & 31);
+// Lists or bits, whichever is smaller; then the rests.
+void Store::fill(Entry& e, u32 node, Found& found) {
+    std::size_t count = 0, most = trie.rank[trie.end[node]] - trie.rank[node];
+    for (auto [from, to] : found.inner) count += trie.rank[to] - trie.rank[from];
+    if (count <= trie.words()) {
+        for (auto [from, to] : found.inner)
+            e.inner.list.insert(e.inner.list.end(), trie.ranked.begin() + trie.rank[from], trie.ranked.begin() + trie.rank[to]);
+    } else if (node == 0 && count > most / 2) {  // nearly all: take the others away
+        e.inner.bits = trie.all;
+        u32 at = 0;
+        for (auto [from, to] : found.inner) trie.clear(at, from, e.inner.bits.data()), at = to;
+        trie.clear(at, trie.nodes(), e.inner.bits.data());
     } else {
-        for (u32 first : tokens)
-            for (u32 t = first; t != NONE; t = trie.twin[t]) e.inner.list.push_back(t);
+        e.inner.bits.assign(trie.words(), 0);
+        for (auto [from, to] : found.inner) trie.set(from, to, e.inner.bits.data());
     }
+    e.exits = std::move(found.exits);
     gather_rests(e);
 }
 
+// The subtrees of the exits as one trie.
 void Store::gather_rests(Entry& e) {
-    struct Node {
-        std::vector<std::pair<u8, u32>> next;
-        std::vector<u32> tokens;
+    std::vector<u64> pool;  // byte << 32 | node: the children of the nodes that were merged, by byte
+    auto children = [&](u32 n) {
+        for (u32 k = trie.kid_at[n]; k < trie.kid_at[n + 1]; ++k) pool.push_back(u64(trie.kid_byte[k]) << 32 | trie.kid[k]);
     };
-    std::vector<Node> nodes(1);
-    std::vector<std::pair<u32, u32>> path;  // (end of the subtree, node of the merged trie)
-    for (u32 x : e.exits) {
-        if (trie.end[x] - x > WIDE) {
-            e.wide.push_back(x);
-            continue;
-        }
-        path.assign(1, {trie.end[x], 0});
-        for (u32 n = x + 1; n < trie.end[x]; ++n) {
-            while (n >= path.back().first) path.pop_back();
-            u32 at = path.back().second, to = NONE;
-            for (auto& [b, v] : nodes[at].next)
-                if (b == trie.byte[n]) to = v;
-            if (to == NONE) {
-                to = u32(nodes.size());
-                nodes.emplace_back();
-                nodes[at].next.emplace_back(trie.byte[n], to);
-            }
-            for (u32 t = trie.token[n]; t != NONE; t = trie.twin[t]) nodes[to].tokens.push_back(t);
-            path.emplace_back(trie.end[n], to);
-        }
-    }
-    e.rest_byte.clear(), e.rest_end.clear(), e.rest_at.clear(), e.rest_tokens.clear();
     struct Frame {
-        u32 node, child, flat;
+        std::size_t from, at, to;  // in `pool`
+        u32 flat;
     };
     std::vector<Frame> stack;
-    auto open = [&](u32 node, u8 byte) {
-        stack.push_back({node, 0, u32(e.rest_byte.size())});
-        e.rest_byte.push_back(byte), e.rest_end.push_back(0), e.rest_at.push_back(u32(e.rest_tokens.size()));
-        e.rest_tokens.insert(e.rest_tokens.end(), nodes[node].tokens.begin(), nodes[node].tokens.end());
+    auto open = [&](std::size_t from, u32 flat) {
+        std::sort(pool.begin() + long(from), pool.end());
+        stack.push_back({from, from, pool.size(), flat});
     };
+    for (u32 x : e.exits)
+        if (trie.end[x] - x > WIDE) e.wide.push_back(x);
+        else children(x);
+    e.rest_byte.push_back(0), e.rest_end.push_back(0), e.rest_at.push_back(0);
     open(0, 0);
     while (!stack.empty()) {
         Frame& f = stack.back();
-        if (f.child < nodes[f.node].next.size()) {
-            auto [b, v] = nodes[f.node].next[f.child++];
-            open(v, b);
-        } else {
+        if (f.at == f.to) {
             e.rest_end[f.flat] = u32(e.rest_byte.size());
+            pool.resize(f.from);
             stack.pop_back();
+            continue;
         }
+        u64 byte = pool[f.at] >> 32;
+        std::size_t from = pool.size(), end = f.to;
+        u32 flat = u32(e.rest_byte.size());
+        e.rest_byte.push_back(u8(byte)), e.rest_end.push_back(0), e.rest_at.push_back(u32(e.rest_tokens.size()));
+        for (; f.at < end && pool[f.at] >> 32 == byte; ++f.at) {
+            u32 n = u32(pool[f.at]);
+            e.rest_tokens.insert(e.rest_tokens.end(), trie.ranked.begin() + trie.rank[n], trie.ranked.begin() + trie.rank[n + 1]);
+            children(n);
+        }
+        open(from, flat);
     }
     e.rest_at.push_back(u32(e.rest_tokens.size()));
 }
@@ -198,7 +269,7 @@ void Store::gather_rests(Entry& e) {
 // A state that reads at least half of all bytes exactly as its most frequent successor does.
 bool Store::build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e) {
     const Dfa& d = *t.parts[0].dfa;
-    if (trie.end[node] - node < 4 * WIDE || d.fan[q] < 64) return false;
+    if (trie.end[node] - node < 4 * WIDE || d.reads[q].size() < 64) return false;
     std::vector<std::pair<u32, u32>> targets;  // (state, how many bytes lead there)
     for (int b = 0; b < 256; ++b) {
         u32 s = d.step(q, u8(b));
@@ -216,11 +287,6 @@ bool Store::build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e) {
     std::shared_ptr<const Entry> base = entry(t, twin, node, false);  // states can be each other's twins
     e.inner.bits.assign(trie.words(), 0);
     base->inner.or_into(e.inner.bits.data(), trie.words());
-    auto set = [&](u32 n, bool on) {
-        for (u32 k = trie.token[n]; k != NONE; k = trie.twin[k])
-            if (on) e.inner.bits[k >> 5] |= 1u << (k & 31);
-            else e.inner.bits[k >> 5] &= ~(1u << (k & 31));
-    };
     std::vector<std::pair<u32, u32>> gone;  // node ranges whose exits are not ours, ascending
     std::vector<u32> added;
     struct Frame {
@@ -239,11 +305,11 @@ bool Store::build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e) {
         if (same(a, b)) continue;
         if (a == DEAD) {  // b is alive: nothing below is ours
             gone.emplace_back(n, trie.end[n]);
-            for (u32 x = n; x < trie.end[n]; ++x) set(x, false);
+            trie.clear(n, trie.end[n], e.inner.bits.data());
             continue;
         }
         gone.emplace_back(n, n + 1);
-        set(n, true);
+        trie.set(n, e.inner.bits.data());
         if (d.accept[a] && trie.end[n] > n + 1) added.push_back(n);
         stack.push_back({n + 1, trie.end[n], a, b});
     }
@@ -268,29 +334,37 @@ std::shared_ptr<const Store::Unlimited> Store::unlimited(const Terminal& t, u32 
     // a state here is count * units + state of the unit; leaving is decided by the caller, who knows the limits
     u32 n_units = d.size();
     std::vector<std::vector<u32>> by_need(Unlimited::LEVELS + 1);
-    u32 now = 0;
+    auto add = [&](u32 n, u32 need) {
+        for (u32 k = trie.rank[n]; k < trie.rank[n + 1]; ++k)
+            if (need <= Unlimited::LEVELS) by_need[need].push_back(trie.ranked[k]);
+            else u->longer.emplace_back(need, trie.ranked[k]);
+    };
+    auto leave = [&](u32 n, u32 count) {
+        for (u32 k2 = trie.kid_at[n]; k2 < trie.kid_at[n + 1]; ++k2)
+            if (d.step(d.start, trie.kid_byte[k2]) == DEAD) u->leaves.push_back({trie.kid[k2], count});
+    };
+    auto unit = [&](u32 s, u8 b) {
+        u32 to = d.step(s, b);
+        return to != DEAD && d.accept[to] ? d.start : to;
+    };
+    const ByteSet none, loops = find_loops(d.start, unit, [&](u32 s) { return s == d.start; });
     walk(
         trie, node, unit_state,
         [&](u32 s, u8 b) {
-            u32 count = s / n_units, q = d.step(s % n_units, b);
-            if (q == DEAD) return DEAD;
-            return now = d.accept[q] ? (count + 1) * n_units + d.start : count * n_units + q;
+            u32 count = s / n_units, to = d.step(s % n_units, b);
+            if (to == DEAD) return DEAD;
+            return d.accept[to] ? (count + 1) * n_units + d.start : count * n_units + to;
         },
-        [&](u32) { return true; },
-        [&](u32 n) {
-            if (trie.token[n] == NONE) return;
-            u32 need = now / n_units + (now % n_units != d.start);
-            if (need <= Unlimited::LEVELS) by_need[need].push_back(trie.token[n]);
-            else u->longer.emplace_back(need, trie.token[n]);
+        [&](u32 s) -> const ByteSet& { return s % n_units == d.start ? loops : none; },
+        [&](u32 n, u32 s) {
+            add(n, s / n_units + (s % n_units != d.start));
+            if (s % n_units == d.start) leave(n, s / n_units);
         },
-        [&](u32 n) {  // children by which the loop is left
-            if (now % n_units != d.start) return;
-            for (u32 c = n + 1; c < trie.end[n]; c = trie.end[c])
-                if (d.step(d.start, trie.byte[c]) == DEAD) u->leaves.push_back({c, now / n_units});
+        [&](u32 n, u32 s) {  // a unit is a character here
+            u32 before = s / n_units - trie.chars[n];
+            for (u32 x = n; x < trie.end[n]; ++x) add(x, before + trie.chars[x]);
         });
-    if (unit_state == d.start)
-        for (u32 c = node + 1; c < trie.end[node]; c = trie.end[c])
-            if (d.step(d.start, trie.byte[c]) == DEAD) u->leaves.push_back({c, 0});
+    if (unit_state == d.start) leave(node, 0);
     // only bytes that some later part can read are worth keeping
     bool follow[256] = {};
     for (u32 j = part + 1; j < t.parts.size(); ++j) {
@@ -305,8 +379,7 @@ std::shared_ptr<const Store::Unlimited> Store::unlimited(const Terminal& t, u32 
     while (top > 0 && by_need[top].empty()) --top;
     std::vector<u32> bits(trie.words(), 0);
     for (u32 k2 = 0; k2 <= top; ++k2) {
-        for (u32 first : by_need[k2])
-            for (u32 x = first; x != NONE; x = trie.twin[x]) bits[x >> 5] |= 1u << (x & 31);
+        for (u32 x : by_need[k2]) bits[x >> 5] |= 1u << (x & 31);
         u->upto.push_back(bits);
     }
     put(k, u, u->bytes());
@@ -328,24 +401,21 @@ bool Store::build_counted(const Terminal& t, u32 q, u32 node, Entry& e) {
     e.inner.bits = u->upto[std::min<std::size_t>(high, u->upto.size() - 1)];
     for (auto [need, token] : u->longer) {
         if (need > high) break;
-        for (u32 x = token; x != NONE; x = trie.twin[x]) e.inner.bits[x >> 5] |= 1u << (x & 31);
+        e.inner.bits[token >> 5] |= 1u << (token & 31);
     }
-    auto set = [&](u32 x) {
-        for (u32 y = trie.token[x]; y != NONE; y = trie.twin[y]) e.inner.bits[y >> 5] |= 1u << (y & 31);
-    };
-    auto add_exit = [&](u32 x) {
-        if (trie.end[x] > x + 1) e.exits.push_back(x);
-    };
+    Found found;
     u32 top = p.counts() - 1;
     for (auto [x, count] : u->leaves) {
         if (count < low || (high != NONE && count > high)) continue;
         u32 at = p.base + std::min(k + count, top) * n + p.dfa->start;
         u32 to = t.step(at, trie.byte[x]);
         if (to == DEAD) continue;
-        set(x);
-        if (t.accepts(to)) add_exit(x);
-        walk(trie, x, to, [&](u32 a, u8 b) { return t.step(a, b); }, [&](u32 a) { return t.accepts(a); }, set, add_exit);
+        found.add(x, x + 1);
+        if (t.accepts(to) && trie.end[x] > x + 1) found.exits.push_back(x);
+        explore(x, to, [&](u32 a, u8 b) { return t.step(a, b); }, [&](u32 a) { return t.accepts(a); }, found);
     }
+    for (auto [from, to] : found.inner) trie.set(from, to, e.inner.bits.data());
+    e.exits = std::move(found.exits);
     gather_rests(e);
     return true;
 }

@@ -16,6 +16,7 @@
 #include <map>
 
 #include "cfg.hpp"
+#include "intern.hpp"
 #include "trie.hpp"
 
 namespace weft {
@@ -80,7 +81,10 @@ class Store {
     bool build_from_twin(const Terminal& t, u32 q, u32 node, Entry& e);
     bool build_counted(const Terminal& t, u32 q, u32 node, Entry& e);
     std::shared_ptr<const Unlimited> unlimited(const Terminal& t, u32 part, u32 unit_state, u32 node);
-    void finish(Entry& e, std::vector<u32>& tokens);
+    struct Found;
+    template <class Step, class Accept>
+    void explore(u32 node, u32 q, const Step& step, const Accept& accepts, Found& found);
+    void fill(Entry& e, u32 node, Found& found);
     void gather_rests(Entry& e);
 
     std::mutex lock;

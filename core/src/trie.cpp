@@ -36,6 +36,8 @@ Trie::Trie(const std::vector<std::optional<std::string_view>>& tokens) : twin(to
     std::fill(std::begin(root_child), std::end(root_child), NONE);
     for (u32 c = 1; c < nodes(); c = end[c]) root_child[byte[c]] = c;
     index();
+    link();
+    summarise();
 }
 
 void Trie::index() {
@@ -58,6 +60,78 @@ void Trie::index() {
             below[path.back()] |= below[done] | u64(1) << kind[byte[done]];
         }
         if (n < nodes()) path.push_back(n);
+    }
+}
+
+void Trie::link() {
+    u32 n = nodes();
+    kid_at.reserve(n + 1);
+    chars.assign(n, 0);
+    all.assign(words(), 0);
+    for (u32 t : ranked) all[t >> 5] |= 1u << (t & 31);
+    for (u32 v = 0; v < n; ++v) {
+        kid_at.push_back(u32(kid.size()));
+        for (u32 c = v + 1; c < end[v]; c = end[c]) {
+            kid.push_back(c), kid_byte.push_back(byte[c]);
+            chars[c] = u16(chars[v] + ((byte[c] & 0xC0) != 0x80));
+        }
+    }
+    kid_at.push_back(u32(kid.size()));
+}
+
+namespace {
+
+// Where in a character a reading of UTF-8 stands: 0 at its begin, else how many bytes are still to come and from which range the
+// next one is.
+struct Utf8 {
+    u8 left = 0, lo = 0x80, hi = 0xBF;
+    bool step(u8 b) {
+        if (left) {
+            if (b < lo || b > hi) return false;
+            *this = {u8(left - 1)};
+            return true;
+        }
+        if (b < 0x80) return true;
+        if (b < 0xC2 || b > 0xF4) return false;
+        left = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
+        if (b == 0xE0) lo = 0xA0;
+        if (b == 0xED) hi = 0x9F;
+        if (b == 0xF0) lo = 0x90;
+        if (b == 0xF4) hi = 0x8F;
+        return true;
+    }
+};
+
+}  // namespace
+
+void Trie::summarise() {
+    u32 n = nodes();
+    text.assign(n, NONE);
+    // from the leaves up: nodes behind a node in preorder are done before it; the children of a node that is too small are read again
+    std::vector<std::pair<u32, Utf8>> stack;
+    for (u32 v = n; v-- > 1;) {
+        if (end[v] - v <= SUMMED) continue;
+        ByteSet firsts;
+        bool whole = true;
+        stack.assign(1, {v, Utf8{}});
+        while (!stack.empty() && whole) {
+            auto [at, utf8] = stack.back();
+            stack.pop_back();
+            if (at != v && utf8.left == 0 && end[at] - at > SUMMED) {
+                if (text[at] == NONE) whole = false;
+                else firsts |= texts[text[at]];
+                continue;
+            }
+            for (u32 k = kid_at[at]; k < kid_at[at + 1] && whole; ++k) {
+                Utf8 next = utf8;
+                if (utf8.left == 0) firsts.add(kid_byte[k]);
+                whole = next.step(kid_byte[k]);
+                stack.emplace_back(kid[k], next);
+            }
+        }
+        if (!whole) continue;
+        text[v] = u32(texts.size());
+        texts.push_back(firsts);
     }
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from weft.grammar.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from weft.grammar.matcher import Matcher
+    from weft.infill.canvas import Canvas
+    from weft.infill.solver import Solver, SolverLimits
 
 Mask = npt.NDArray[np.uint32]
 
@@ -71,6 +74,14 @@ class Constraint:
         from weft.grammar.matcher import Matcher
 
         return Matcher(self, max_tokens=max_tokens)
+
+    def solver(self, canvas: Canvas, *, limits: SolverLimits | None = None) -> Solver:
+        """A Solver that stands on a canvas: a text with holes anywhere.
+
+        Args:
+            limits: how far the analysis may go before its answer is UNKNOWN.
+        """
+        return import_module("weft.infill.solver").Solver(self, canvas, limits)  # type: ignore[no-any-return]
 
     def empty_mask(self) -> Mask:
         """uint32[ceil(vocabulary.size / 32)], all bits clear: an array to lend to `mask(out=...)`."""

@@ -12,6 +12,7 @@
 
 #include "chart.hpp"
 #include "constraint.hpp"
+#include "solver.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -315,9 +316,20 @@ NB_MODULE(_core, m) {
         "expression"_a, "grammar"_a.none(), "kinds"_a, "limits"_a,
         "(states, start, accepting, [(state, low byte, high byte, next state)]) of a regular expression's automaton.");
 
+    nb::class_<Constraint>(m, "Constraint", "A machine bound to a vocabulary (or to bytes alone), with what it has learnt.")
+        .def("__init__",
+             [](Constraint* self, std::shared_ptr<Machine> machine, std::shared_ptr<weft::Vocabulary> vocabulary, const Limits& limits) {
+                 new (self) Constraint(std::move(machine), std::move(vocabulary), limits);
+             },
+             "machine"_a, "vocabulary"_a.none(), "limits"_a)
+        .def_prop_ro("size_bytes", [](Constraint& c) {
+            std::lock_guard<std::mutex> guard(c.lock);
+            return c.bytes();
+        });
+
     m.def(
         "complete_canvas",
-        [](const Machine& machine, nb::sequence parts, const Limits& limits, u64 max_items) -> nb::object {
+        [](Constraint& constraint, nb::sequence parts, u64 max_items) -> nb::object {
             Chain chain;
             for (nb::handle part : parts) {
                 if (part.is_none()) chain.add_hole();
@@ -329,27 +341,57 @@ NB_MODULE(_core, m) {
             std::optional<std::string> found;
             {
                 nb::gil_scoped_release release;
-                std::unique_ptr<Lexer> lexer;
-                if (machine.lexer) lexer = std::make_unique<Lexer>(machine, limits);
-                auto lexemes = make_lexemes(machine, chain, lexer.get());
+                std::lock_guard<std::mutex> guard(constraint.lock);
+                const Machine& machine = constraint.engine->base();
+                auto lexemes = make_lexemes(machine, chain, constraint.engine->lexing());
                 Chart chart(machine, *lexemes, max_items);
                 if (chart.completable()) found = chart.witness().text;
             }
             if (!found) return nb::none();
             return nb::bytes(found->data(), found->size());
         },
-        "machine"_a, "parts"_a, "limits"_a, "max_items"_a,
+        "constraint"_a, "parts"_a, "max_items"_a,
         "A sentence with the fragments in place and as few bytes as possible in the holes (None in parts), or None if there is none.");
 
-    nb::class_<Constraint>(m, "Constraint", "A machine bound to a vocabulary (or to bytes alone), with what it has learnt.")
+    nb::class_<Solver>(m, "Solver")
         .def("__init__",
-             [](Constraint* self, std::shared_ptr<Machine> machine, std::shared_ptr<weft::Vocabulary> vocabulary, const Limits& limits) {
-                 new (self) Constraint(std::move(machine), std::move(vocabulary), limits);
+             [](Solver* self, std::shared_ptr<Constraint> c, nb::sequence elements, u64 max_states, u64 max_items) {
+                 std::vector<Element> list;
+                 for (nb::handle h : elements) {  // (kind, text, token)
+                     nb::tuple t = nb::cast<nb::tuple>(h);
+                     Element e;
+                     e.kind = Element::Kind(nb::cast<int>(t[0]));
+                     nb::bytes b = nb::cast<nb::bytes>(t[1]);
+                     e.text.assign(b.c_str(), b.size());
+                     e.token = nb::cast<u32>(t[2]);
+                     list.push_back(std::move(e));
+                 }
+                 nb::gil_scoped_release release;
+                 new (self) Solver(std::move(c), std::move(list), max_states, max_items);
              },
-             "machine"_a, "vocabulary"_a.none(), "limits"_a)
-        .def_prop_ro("size_bytes", [](Constraint& c) {
-            std::lock_guard<std::mutex> guard(c.lock);
-            return c.bytes();
+             "constraint"_a, "elements"_a, "max_states"_a, "max_items"_a)
+        .def_prop_ro("is_open", &Solver::open)
+        .def("mask", [](Solver& self, u32 element, std::size_t words) {
+            uint32_t* data;
+            nb::object out = new_array({words}, &data);
+            nb::gil_scoped_release release;
+            self.mask(element, data);
+            return out;
+        })
+        .def("can_close", &Solver::can_close, nb::call_guard<nb::gil_scoped_release>())
+        .def("witness", [](Solver& self) {
+            std::string s;
+            {
+                nb::gil_scoped_release release;
+                s = self.witness();
+            }
+            return nb::bytes(s.data(), s.size());
+        })
+        .def("least_bytes", &Solver::least_bytes, nb::call_guard<nb::gil_scoped_release>())
+        .def("least_tokens", &Solver::least_tokens, nb::call_guard<nb::gil_scoped_release>())
+        .def("best", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores) { return self.best(scores.data()); })
+        .def("sample", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores, std::vector<double> uniform) {
+            return self.sample(scores.data(), uniform);
         });
 
     nb::class_<Matcher>(m, "Matcher")

@@ -15,7 +15,7 @@ Budget::Budget(Engine& e, const Vocabulary& v, const std::vector<u32>& ids, u64 
     }
 }
 
-void Budget::forget() { plans.clear(), farthest.clear(), used = 0; }
+void Budget::forget() { plans.clear(), farthest.clear(), following.clear(), used = 0; }
 
 const std::vector<u32>* Budget::certificate(u32 state) {
     const Plan& p = plan(state);
@@ -102,24 +102,18 @@ bool Budget::finishable(u32 state, u32 tokens) {
     return p.found && p.tokens.size() <= tokens;
 }
 
-template <class Visit>
-void Budget::successors(u32 state, const Visit& visit) {
-    const Trie& trie = *vocabulary.trie;
-    std::vector<std::pair<u32, u32>> path{{trie.nodes(), state}};
-    for (u32 n = 1; n < trie.nodes();) {
-        while (n >= path.back().first) path.pop_back();
-        u32 to = engine.step(path.back().second, trie.byte[n]);
-        if (to == 0) {
-            n = trie.end[n];
-            continue;
-        }
-        for (u32 t = trie.token[n]; t != NONE; t = trie.twin[t]) visit(t, to);
-        path.emplace_back(trie.end[n], to);
-        ++n;
-    }
-    std::vector<u32> specials;
-    engine.specials(state, specials);
-    for (u32 i : specials) visit(special_ids[i], engine.special(state, i));
+const std::vector<u32>& Budget::next_states(u32 state) {
+    auto it = following.find(state);
+    if (it != following.end()) return it->second;
+    std::vector<u32> out;
+    successors(state, [&](u32, u32 to) {
+        if (out.empty() || out.back() != to) out.push_back(to);
+    });
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+    used += 64 + out.size() * 4;
+    if (used > cache_bytes) forget();
+    return following.emplace(state, std::move(out)).first->second;
 }
 
 void Budget::restrict(u32 state, u32 left, u32* mask) {

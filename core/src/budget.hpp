@@ -20,6 +20,9 @@ class Budget {
     void restrict(u32 state, u32 left, u32* mask);
     bool finishable(u32 state, u32 tokens);
     bool surely(u32 state, u32 tokens) { return all_bytes && engine.within(state) <= tokens; }  // without a search
+    template <class Visit>
+    void successors(u32 state, const Visit& visit);       // visit(token, state after it), over the vocabulary's trie
+    const std::vector<u32>& next_states(u32 state);       // the states after any one token, each once
     void forget();
 
   private:
@@ -30,8 +33,6 @@ class Budget {
     const Plan& plan(u32 state);
     bool complete(u32 state, std::vector<u32>& symbols);  // bytes, or 256 + special index
     bool cut(const std::vector<u32>& symbols, std::vector<u32>& tokens) const;
-    template <class Visit>
-    void successors(u32 state, const Visit& visit);  // visit(token, state after it), over the vocabulary's trie
 
     Engine& engine;
     const Vocabulary& vocabulary;
@@ -40,6 +41,27 @@ class Budget {
     bool all_bytes = true;                     // every byte is a token, so n bytes are at most n tokens
     std::unordered_map<u32, Plan> plans;
     std::unordered_map<u32, u32> farthest;     // per state: the most bytes that any token leaves to be written
+    std::unordered_map<u32, std::vector<u32>> following;
 };
+
+template <class Visit>
+void Budget::successors(u32 state, const Visit& visit) {
+    const Trie& trie = *vocabulary.trie;
+    std::vector<std::pair<u32, u32>> path{{trie.nodes(), state}};
+    for (u32 n = 1; n < trie.nodes();) {
+        while (n >= path.back().first) path.pop_back();
+        u32 to = engine.step(path.back().second, trie.byte[n]);
+        if (to == 0) {
+            n = trie.end[n];
+            continue;
+        }
+        for (u32 t = trie.token[n]; t != NONE; t = trie.twin[t]) visit(t, to);
+        path.emplace_back(trie.end[n], to);
+        ++n;
+    }
+    std::vector<u32> specials;
+    engine.specials(state, specials);
+    for (u32 i : specials) visit(special_ids[i], engine.special(state, i));
+}
 
 }  // namespace weft

@@ -180,7 +180,7 @@ class PlainLexemes : public Lexemes {
 // With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& machine, const Chain& c, Lexer& l) : m(machine), chain(c), lexer(l), blanks(find_blanks()) {
+    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : m(machine), chain(c), lexer(l), blanks(find_blanks()) {
         start = spot_after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
@@ -200,7 +200,7 @@ class LexedLexemes : public Lexemes {
         auto [it, fresh] = e.by_term.try_emplace(term);
         if (fresh)
             for (auto& [label, hop] : e.all) {
-                const auto& win = m.winners[label - 1];
+                const auto& win = lexer.winners(label);
                 if (std::binary_search(win.begin(), win.end(), term)) put(it->second, hop);
             }
         return it->second;
@@ -221,14 +221,14 @@ class LexedLexemes : public Lexemes {
         std::vector<std::pair<u32, u32>> targets;
         simulate(a, {}, [&](u32 place, u32 x, u32) {
             u32 label = lexer.label(x);
-            bool wanted = term == NONE ? lexer.may_ignore(label) : std::binary_search(m.winners[label - 1].begin(), m.winners[label - 1].end(), term);
+            bool wanted = term == NONE ? lexer.may_ignore(label) : std::binary_search(lexer.winners(label).begin(), lexer.winners(label).end(), term);
             if (wanted && spot_after(place, x) == to) targets.emplace_back(place, x);
         });
         Filled best;
         bool found = false;
         for (auto [place, x] : targets) {
             Filled f;
-            if (!spell_run(chain, a.place, AT_START, place, x, f, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.move(y, b).go; })) continue;
+            if (!spell_run(chain, a.place, AT_START, place, x, f, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.go(y, b); })) continue;
             if (!found || f.text.size() < best.text.size()) best = std::move(f), found = true;
         }
         out.text += best.text;
@@ -247,8 +247,7 @@ class LexedLexemes : public Lexemes {
         std::unordered_map<u32, std::vector<Hop>> by_term;
     };
     u32 first(const Spot& s, u8 b) {
-        Lexer::Move mv = lexer.move(s.x, b);
-        return s.x == Lexer::BEGIN ? mv.go : mv.next;
+        return s.x == Lexer::BEGIN ? lexer.go(s.x, b) : lexer.next(s.x, b);
     }
     static void put(std::vector<Hop>& v, Hop hop) {
         for (auto& h : v)
@@ -271,14 +270,14 @@ class LexedLexemes : public Lexemes {
         u8 b = u8(chain.bytes[place]);
         u32 y = first({place, x}, b);
         if (y == DEAD) return NONE;
-        u32 fresh = lexer.move(Lexer::BEGIN, b).go;
+        u32 fresh = lexer.go(Lexer::BEGIN, b);
         return number(place, y == fresh ? u32(Lexer::BEGIN) : x);
     }
     // Calls end(place, lexer state, cost) wherever the lexeme may end that begins at `from`; or, when `f` is not empty, the one that
     // is open in the states of f.
     template <class End>
     void simulate(const Spot from, Frame f, const End& end) {
-        auto go = [&](u32 x, u8 b) { return lexer.move(x, b).go; };
+        auto go = [&](u32 x, u8 b) { return lexer.go(x, b); };
         bool fresh_lexeme = f.cost.empty();
         for (u32 p = from.place;; ++p) {
             Frame next;
@@ -329,7 +328,7 @@ class LexedLexemes : public Lexemes {
     bool payable(u32 x) {
         auto [it, fresh] = paid.try_emplace(x, x == Lexer::BEGIN);
         if (fresh)
-            for (u8 b : blanks) it->second = it->second || (lexer.move(x, b).next != DEAD && lexer.move(x, b).next == lexer.move(Lexer::BEGIN, b).go);
+            for (u8 b : blanks) it->second = it->second || (lexer.next(x, b) != DEAD && lexer.next(x, b) == lexer.go(Lexer::BEGIN, b));
         return it->second;
     }
     std::vector<u8> find_blanks() {
@@ -350,7 +349,7 @@ class LexedLexemes : public Lexemes {
     }
     const Machine& m;
     const Chain& chain;
-    Lexer& lexer;
+    const Lexer& lexer;
     std::vector<u8> blanks;
     std::unordered_map<u32, bool> paid;
     u32 start = 0;
@@ -363,7 +362,7 @@ class LexedLexemes : public Lexemes {
 
 }  // namespace
 
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, Lexer* lexer) {
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer) {
     if (m.lexer) return std::make_unique<LexedLexemes>(m, chain, *lexer);
     return std::make_unique<PlainLexemes>(m, chain);
 }
@@ -523,7 +522,7 @@ bool Suffix::accepts(Frontiers& f, u32 frontier, u32 spot) {
     return false;
 }
 
-bool Suffix::joins(Frontiers& f, Lexer& lexer, u32 x, u32 frontier) {
+bool Suffix::joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier) {
     if (x == Lexer::BEGIN) {
         u32 spot = lexemes->begin();
         return spot != NONE && accepts(f, frontier, spot);
@@ -531,7 +530,7 @@ bool Suffix::joins(Frontiers& f, Lexer& lexer, u32 x, u32 frontier) {
     auto found = lexemes->open(x);
     for (auto& [label, hop] : found) {
         if (lexer.may_ignore(label) && accepts(f, frontier, hop.spot)) return true;
-        const auto& win = f.m.winners[label - 1];
+        const auto& win = lexer.winners(label);
         std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
         for (const Item& it : items)
             if (it.term != END && std::binary_search(win.begin(), win.end(), it.term) && can(f, it.ret, it.node, hop.spot, 0)) return true;

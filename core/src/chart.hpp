@@ -59,7 +59,7 @@ class Lexemes {
     virtual void spell(u32 from, u32 term, u32 to, Filled& out) = 0;
 };
 
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, Lexer* lexer);
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer);
 
 class Chart {
   public:
@@ -116,10 +116,10 @@ class Chart {
 // What follows a reading: whether a left-to-right state and the canvas to its right can be one sentence.
 class Suffix {
   public:
-    Suffix(const Machine& m, Chain chain, Lexer* lexer, u64 max_items)
+    Suffix(const Machine& m, Chain chain, const Lexer* lexer, u64 max_items)
         : chain(std::move(chain)), lexemes(make_lexemes(m, this->chain, lexer)), chart(m, *lexemes, max_items) {}
     bool joins(Frontiers& f, u32 frontier);                  // without a lexer: the frontier at place 0
-    bool joins(Frontiers& f, Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
+    bool joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
 
   private:
     bool accepts(Frontiers& f, u32 frontier, u32 spot);      // the machine before a lexeme that begins at `spot`

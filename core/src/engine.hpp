@@ -1,6 +1,7 @@
 // What a vocabulary and a machine look like to everything that reads text: Vocabulary, and Engine with its two kinds.
 #pragma once
 
+#include "lexer.hpp"
 #include "mask.hpp"
 
 namespace weft {
@@ -34,6 +35,11 @@ class Engine {
     virtual void expected(u32 state, std::vector<u32>& out) = 0;  // terminals that may stand or go on here
     virtual u32 bound(u32 state) = 0;   // no sentence is nearer than this many bytes
     virtual u32 within(u32 state) = 0;  // some sentence is at most this many bytes away
+    // For canvases: the machine that the engine runs on, its explored lexer (or null), and whether a state and what stands to the
+    // right of it can be one sentence.
+    virtual const Machine& base() const = 0;
+    virtual const Lexer* lexing() const = 0;
+    virtual bool joins(u32 state, class Suffix& suffix) = 0;
     virtual std::size_t bytes() = 0;
     virtual void compact(std::vector<u32*>& live) = 0;
 };

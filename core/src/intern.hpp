@@ -21,7 +21,7 @@ class SpanPool {
         std::size_t mask = table.size() - 1, i = h & mask;
         for (; table[i] != NONE; i = (i + 1) & mask) {
             u32 id = table[i];
-            if (hashes[id] == h && at[id + 1] - at[id] == n && std::memcmp(data.data() + at[id], p, n * sizeof(T)) == 0) return id;
+            if (hashes[id] == h && at[id + 1] - at[id] == n && (n == 0 || std::memcmp(data.data() + at[id], p, n * sizeof(T)) == 0)) return id;
         }
         u32 id = size();
         table[i] = id;

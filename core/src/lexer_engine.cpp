@@ -6,6 +6,7 @@
 // with the real frontier. So the same place at another depth is warm.
 #include <map>
 
+#include "chart.hpp"
 #include "completion.hpp"
 #include "distance.hpp"
 #include "effects.hpp"
@@ -108,6 +109,13 @@ class LexerEngine : public Engine {
             if (!lexer.label(c.x)) continue;
             if (u32 p = ended(c); p != Frontiers::EMPTY) apply(tables->effects->plan(lexer.next_part(c.x)), p, mask);
         }
+    }
+    const Machine& base() const override { return machine; }
+    const Lexer* lexing() const override { return &lexer; }
+    bool joins(u32 state, Suffix& suffix) override {
+        for (auto& c : configs(state))
+            if (suffix.joins(f, lexer, c.x, c.p)) return true;
+        return false;
     }
     std::size_t bytes() override {
         std::size_t shared = 0;

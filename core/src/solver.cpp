@@ -167,9 +167,13 @@ void Solver::mask(u32 element, u32* out) {
             auto it = at.find(to);
             if (it != at.end() && useful[it->second]) set(t);
         });
-        if (ends_at(element, states[k]))
-            for (u32 e : constraint->vocabulary->eos) set(e);
     }
+    for (std::size_t i = 0; i <= element; ++i)  // the text may have ended at any level before
+        for (std::size_t k = levels[i].from; k < levels[i].to; ++k)
+            if (ends_at(i, states[k])) {
+                for (u32 e : constraint->vocabulary->eos) set(e);
+                return;
+            }
 }
 
 bool Solver::can_close() {

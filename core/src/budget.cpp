@@ -27,7 +27,7 @@ const Budget::Plan& Budget::plan(u32 state) {
     if (it != plans.end()) return it->second;
     Plan p;
     std::vector<u32> symbols;
-    p.found = complete(state, symbols) && cut(symbols, p.tokens);
+    p.found = all_bytes ? complete(state, symbols) && cut(symbols, p.tokens) : complete_by_tokens(state, p.tokens);
     used += 64 + p.tokens.size() * 4;
     if (used > cache_bytes) forget();
     return plans.emplace(state, std::move(p)).first->second;
@@ -68,6 +68,24 @@ bool Budget::complete(u32 start, std::vector<u32>& symbols) {
         specials.clear();
         engine.specials(s, specials);
         for (u32 i : specials) reach(engine.special(s, i), 256 + i);
+    }
+    return false;
+}
+
+// Breadth first over tokens: for vocabularies that cannot spell every text.
+bool Budget::complete_by_tokens(u32 start, std::vector<u32>& tokens) {
+    std::unordered_map<u32, std::pair<u32, u32>> seen{{start, {start, 0}}};  // state -> state before, token
+    std::vector<u32> queue{start};
+    for (std::size_t i = 0; i < queue.size() && seen.size() < SEARCH_STATES; ++i) {
+        u32 s = queue[i];
+        if (engine.complete(s)) {
+            for (u32 x = s; x != start; x = seen[x].first) tokens.push_back(seen[x].second);
+            std::reverse(tokens.begin(), tokens.end());
+            return true;
+        }
+        successors(s, [&](u32 t, u32 to) {
+            if (seen.try_emplace(to, s, t).second) queue.push_back(to);
+        });
     }
     return false;
 }

@@ -2,8 +2,8 @@
 //
 // The proof that a state can be finished is a certificate: a shortest text that completes it (A* over the engine's states, guided
 // by the engine's bound), cut into as few tokens as possible. A state counts as finishable within k tokens when its certificate is
-// that short. Following certificates there is always a way out, so a budget cannot dead-end; a sentence that has more bytes
-// but fewer tokens than the shortest one may be missed.
+// that short. Following certificates there is always a way out, so a budget cannot dead-end; a sentence that has more bytes but
+// fewer tokens than the shortest one may be missed. Where some byte is no token, the search goes over tokens, and is exact.
 #pragma once
 
 #include "engine.hpp"
@@ -32,6 +32,7 @@ class Budget {
     };
     const Plan& plan(u32 state);
     bool complete(u32 state, std::vector<u32>& symbols);  // bytes, or 256 + special index
+    bool complete_by_tokens(u32 state, std::vector<u32>& tokens);
     bool cut(const std::vector<u32>& symbols, std::vector<u32>& tokens) const;
 
     Engine& engine;

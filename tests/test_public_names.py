@@ -8,8 +8,8 @@ import pytest
 import weft
 
 NAMES = """
-    BudgetExceeded Canvas Constraint DeadEnd Grammar GrammarError HOLE Limits Matcher SchemaError Status Verdict
-    Vocabulary VocabularyError WeftError
+    BudgetExceeded Canvas Constraint DeadEnd Grammar GrammarError HOLE Limits Matcher SchemaError Solver Status
+    Verdict Vocabulary VocabularyError WeftError
     check compile denoise fill from_gbnf from_json_schema from_lark from_pydantic from_regex generate load
     to_gbnf to_lark
 """.split()

@@ -17,6 +17,7 @@ from weft.grammar.verdict import Status, Verdict
 from weft.grammar.vocabulary import Vocabulary
 from weft.infill.canvas import HOLE, Canvas
 from weft.infill.check import check
+from weft.infill.solver import Solver
 from weft.schemas.embed import from_lark
 from weft.schemas.json_schema import from_json_schema
 from weft.schemas.pydantic import from_pydantic
@@ -39,6 +40,7 @@ __all__ = [
     "Limits",
     "Matcher",
     "SchemaError",
+    "Solver",
     "Status",
     "Verdict",
     "Vocabulary",

@@ -2,10 +2,11 @@
 
 import pytest
 
-from weft.errors import DeadEnd
+from weft.errors import BudgetExceeded, DeadEnd, WeftError
 from weft.grammar.lark import from_lark
 from weft.grammar.regex import from_regex
 from weft.grammar.verdict import Status
+from weft.infill.canvas import HOLE, Canvas, Hole
 from weft.infill.check import check
 
 BRACKETS = from_lark('start: "[" start* "]"')
@@ -50,6 +51,43 @@ def test_a_text_may_end_inside_a_character() -> None:
     assert (verdict.status, verdict.witness) == (Status.OPEN, "é")
 
 
-def test_a_witness_further_away_than_the_limit_is_none_and_the_text_still_open() -> None:
-    verdict = check(from_regex("a{500}"), "a", witness_states=100)
+def test_a_witness_beyond_the_limit_is_none_and_the_text_still_open() -> None:
+    assert check(from_regex("a{500}"), "a").witness == "a" * 500
+    verdict = check(BRACKETS, "[" * 50, max_items=10)
     assert (verdict.status, verdict.witness) == (Status.OPEN, None)
+
+
+@pytest.mark.parametrize(
+    "canvas, status, witness",
+    [
+        (Canvas("[", HOLE, "]]", HOLE), Status.OPEN, "[[]]"),
+        (Canvas(HOLE, "][", HOLE), Status.OPEN, "[[][]]"),
+        (Canvas("[]"), Status.COMPLETE, "[]"),
+        (Canvas("["), Status.DEAD, None),
+        (Canvas(HOLE), Status.OPEN, "[]"),
+        (Canvas("[]", HOLE, "]"), Status.DEAD, None),
+        (Canvas(), Status.DEAD, None),
+    ],
+)
+def test_verdicts_on_canvases(canvas: Canvas, status: Status, witness: str | None) -> None:
+    verdict = check(BRACKETS, canvas)
+    assert (verdict.status, verdict.witness) == (status, witness)
+    assert isinstance(verdict.error, DeadEnd) == (status is Status.DEAD)
+
+
+def test_a_dead_canvas_names_the_fragment_that_cannot_fit() -> None:
+    assert "makes 'x' fit" in str(check(BRACKETS, Canvas("[", HOLE, "x", HOLE, "]")).error)
+    assert "makes the end of the text fit" in str(check(BRACKETS, Canvas("[", HOLE, "[")).error)
+    assert check(BRACKETS, Canvas("]", HOLE)).offset == 0
+
+
+def test_a_canvas_beyond_the_limit_is_unknown() -> None:
+    verdict = check(BRACKETS, Canvas("[" * 50, HOLE, "]" * 40), max_items=10)
+    assert verdict.status is Status.UNKNOWN
+    assert isinstance(verdict.error, BudgetExceeded)
+
+
+@pytest.mark.parametrize("canvas", [Canvas("[", Hole(2)), Canvas([3], HOLE)])
+def test_a_canvas_that_counts_in_tokens_needs_a_vocabulary(canvas: Canvas) -> None:
+    with pytest.raises(WeftError, match="together with a vocabulary"):
+        check(BRACKETS, canvas)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 from weft.decoders.picture import History
 
 
-class Stop(str, Enum):
+class Stop(StrEnum):
     """Why a decoder stopped."""
 
     END = "end"  # the model chose an end token
     COMPLETE = "complete"  # the grammar lets nothing more follow, or nothing is open any more
     BUDGET = "budget"  # max_tokens are written
     CANCELLED = "cancelled"  # the caller asked for no more
-
-    def __str__(self) -> str:
-        return self.value
 
 
 @dataclass(frozen=True)

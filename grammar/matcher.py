@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weft import _core
-from weft.errors import BudgetExceeded
 from weft.grammar.verdict import Status
 
 if TYPE_CHECKING:
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
 class Matcher(_core.Matcher):
     """Answers, after the tokens committed so far: which tokens may come next?
 
-    The whole state is one integer per committed token, so fork and rollback cost nothing. A matcher serves one thread at a
-    time; matchers of one constraint may be used from many.
+    The whole state is one integer per committed token, so fork and rollback cost nothing. A matcher serves one thread
+    at a time; matchers of one constraint may be used from many.
 
-    `tokens` are the committed ids, `text` their bytes. `is_complete`: the text is a sentence. `is_stopped`: an end token was
-    committed. `state`: equal numbers, at one moment, mean equal futures.
+    `tokens` are the committed ids, `text` their bytes. `is_complete`: the text is a sentence. `is_stopped`: an end
+    token was committed. `state`: equal numbers, at one moment, mean equal futures.
     """
 
     def __init__(self, constraint: Constraint, *, max_tokens: int | None = None):

@@ -9,7 +9,7 @@ from weft.errors import WeftError
 
 
 class Status(Enum):
-    """COMPLETE: a sentence as it stands. OPEN: can still become one. DEAD: cannot. UNKNOWN: the search hit its limit."""
+    """COMPLETE: a sentence as it stands. OPEN: can still become one. DEAD: cannot. UNKNOWN: the search hit a limit."""
 
     COMPLETE = "complete"
     OPEN = "open"

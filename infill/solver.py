@@ -5,11 +5,12 @@
     solver.commit({1: 7})      # all or nothing
     solver.verdict.status      # Status.OPEN
 
-Positions are those of `weft.infill.canvas`. Slots are exact in number; where the text may end, end tokens fill what is left over. An
-elastic hole is written from left to right with `append` and ended with `close`; it can be asked about once the holes to its
-left are closed. What the limits do not let us decide is UNKNOWN, never "no".
+Positions are those of `weft.infill.canvas`. Slots are exact in number; where the text may end, end tokens fill what is
+left over. An elastic hole is written from left to right with `append` and ended with `close`; it can be asked about
+once the holes to its left are closed. What the limits do not let us decide is UNKNOWN, never "no".
 
-A Solver's state is a tuple of elements; what follows from one is found once and kept with the state, so rollback and fork are free.
+A Solver's state is a tuple of elements; what follows from one is found once and kept with the state, so rollback and
+fork are free.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Solver:
             raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=len(elements))
         self._start = tuple(elements)
         self._states: list[tuple[Element, ...]] = [self._start]
-        self._known: dict[tuple[Element, ...], Any] = {}
+        self._known: dict[tuple[Element, ...], _core.Solver | BudgetExceeded] = {}
 
     # What stands where
 
@@ -113,8 +114,8 @@ class Solver:
     def mask(self, position: int) -> Mask:
         """uint32[ceil(vocab_size / 32)]: the tokens that may stand here, or be appended to an elastic hole.
 
-        A bit is set if and only if committing the token leaves the canvas completable within its slots. All bits are clear, and
-        `unknown` is counted up, where the limits leave that undecided.
+        A bit is set if and only if committing the token leaves the canvas completable within its slots. All bits are
+        clear, and `unknown` is counted up, where the limits leave that undecided.
         Raises:
             BudgetExceeded: an elastic hole to the left is still open.
         """
@@ -252,13 +253,15 @@ class Solver:
 
     # Inside
 
-    def _analysis(self, state: tuple[Element, ...] | None = None) -> Any:
+    def _analysis(self, state: tuple[Element, ...] | None = None) -> _core.Solver:
         state = self._states[-1] if state is None else state
         if state not in self._known:
             if len(self._known) >= 64:
                 self._known.pop(next(iter(self._known)))
             try:
-                found = _core.Solver(self.constraint._core, state, self.limits.max_states, self.limits.max_items)
+                found: _core.Solver | BudgetExceeded = _core.Solver(
+                    self.constraint._core, state, self.limits.max_states, self.limits.max_items
+                )
             except BudgetExceeded as error:
                 found = error
             self._known[state] = found
@@ -267,7 +270,7 @@ class Solver:
             raise known
         return known
 
-    def _require_open(self) -> Any:
+    def _require_open(self) -> _core.Solver:
         analysis = self._analysis()
         if not analysis.is_open:
             raise DeadEnd("no filling of the canvas is a sentence")

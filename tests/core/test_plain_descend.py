@@ -1,7 +1,7 @@
 """Masks against the plain descend of the vocabulary: a token is allowed exactly when its bytes can be read one by one.
 
-Masker, store and summaries of the trie are shortcuts; Recognizer takes every byte through the frontier and knows none of
-them. The vocabulary is small, but its subtrees are large enough for every shortcut to be taken.
+Masker, store and summaries of the trie are shortcuts; Recognizer takes every byte through the frontier and knows none
+of them. The vocabulary is small, but its subtrees are large enough for every shortcut to be taken.
 """
 
 import random
@@ -21,7 +21,7 @@ ESCAPES = tuple((c, Pattern(rf"\\u{c:04x}")) for c in range(32)) + ((34, Literal
 
 
 def tokens() -> list[bytes | None]:
-    """3,000 tokens that look like a model's: words with and without a blank, digits, brackets, scripts, broken UTF-8."""
+    """3,000 tokens that look like a model's: words with and without a blank, digits, brackets, scripts, cut UTF-8."""
     rng = random.Random(3)
     syllables = ["na", "me", "ty", "pe", "id", "con", "fig", "er", "s", "ing", "data", "x", "ab", "e"]
     found = {bytes([b]) for b in range(256)}

@@ -211,8 +211,6 @@ def test_the_time_is_told_apart():
     assert sum(parts) <= times.total_s
 
 
-
-
 @pytest.mark.parametrize(
     ("engine", "slack"),
     [

@@ -4,7 +4,7 @@ import os
 import random
 
 import pytest
-from core.reference import bits, random_grammar
+from reference import bits, random_grammar
 
 import weft
 from weft.grammar.grammar import Alt, Grammar, Literal, Pattern, Ref, Repeat, Seq, Special

@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from core.reference import Reading, Rules, bits, mask_of, random_grammar
+from reference import Reading, Rules, bits, mask_of, random_grammar
 
 import weft
 from weft.grammar.grammar import Alt, Grammar, Literal, Pattern, Ref, Repeat, Seq, Special

@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from core.reference import after, bits, nullable, regular
+from reference import after, bits, nullable, regular
 
 import weft
 from weft.grammar.grammar import And, Expression, Grammar, Literal, Not, Pattern, Seq, Spelled

@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "separation.hpp"
+
 namespace weft {
 
 namespace {
@@ -180,7 +182,7 @@ class PlainLexemes : public Lexemes {
 // With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : m(machine), chain(c), lexer(l), blanks(find_blanks()) {
+    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : m(machine), chain(c), lexer(l), blanks(blanks_of(machine, l)) {
         start = spot_after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
@@ -330,22 +332,6 @@ class LexedLexemes : public Lexemes {
         if (fresh)
             for (u8 b : blanks) it->second = it->second || (lexer.next(x, b) != DEAD && lexer.next(x, b) == lexer.go(Lexer::BEGIN, b));
         return it->second;
-    }
-    std::vector<u8> find_blanks() {
-        const Dfa& d = m.scan;
-        std::vector<u8> out;
-        for (int b = 0; b < 256 && !d.empty(); ++b) {
-            u32 blank = d.step(d.start, u8(b));
-            if (blank == DEAD || !d.accept[blank] || !lexer.only_ignored(d.label[blank])) continue;
-            bool parts = true;
-            for (int c = 0; c < 256 && parts; ++c)  // what continues it begins nothing but blanks
-                if (d.step(blank, u8(c)) != DEAD) {
-                    u32 t = d.step(d.start, u8(c));
-                    if (t != DEAD) parts = d.accept[t] && lexer.only_ignored(d.label[t]) && d.hash[t] == d.hash[blank];
-                }
-            if (parts) out.push_back(u8(b));
-        }
-        return out;
     }
     const Machine& m;
     const Chain& chain;

@@ -22,7 +22,10 @@ std::vector<u32> to_accepting(const Dfa& d) {  // breadth first, backwards
 
 }  // namespace
 
-Distance::Distance(Frontiers& frontiers) : f(frontiers), terminals(f.m.terminals.size()) { solve_boxes(); }
+Distance::Distance(Frontiers& frontiers, std::vector<u32> costs)
+    : f(frontiers), lexemes(std::move(costs)), terminals(f.m.terminals.size()) {
+    solve_boxes();
+}
 
 const Distance::PerTerminal& Distance::terminal(u32 term) {
     PerTerminal& p = terminals[term];
@@ -48,6 +51,7 @@ const Distance::PerTerminal& Distance::terminal(u32 term) {
 }
 
 u32 Distance::in_terminal(u32 term, u32 q) {
+    if (!lexemes.empty()) return lexemes[term];
     const Terminal& t = *f.m.terminals[term];
     if (!t.literal.empty()) return u32(t.literal.size()) - q;
     if (t.special != NONE) return 1;

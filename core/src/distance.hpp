@@ -10,7 +10,8 @@ namespace weft {
 
 class Distance {
   public:
-    explicit Distance(Frontiers& frontiers);
+    // lexemes: what a whole lexeme of each terminal costs, instead of its fewest bytes.
+    explicit Distance(Frontiers& frontiers, std::vector<u32> lexemes = {});
     static constexpr u32 FAR = 0x3FFFFFFF;  // nothing, or nothing of a reasonable length
 
     u32 of(u32 frontier);                       // fewest bytes to a sentence
@@ -33,6 +34,7 @@ class Distance {
     void solve_boxes();
 
     Frontiers& f;
+    std::vector<u32> lexemes;
     std::vector<PerTerminal> terminals;
     std::vector<u32> state;                     // per box state: fewest bytes to the end of the box
     std::vector<u32> nodes;                     // per stack node: fewest bytes after the box returns; NONE: not known yet

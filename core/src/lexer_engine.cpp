@@ -11,6 +11,7 @@
 #include "distance.hpp"
 #include "effects.hpp"
 #include "engine.hpp"
+#include "separation.hpp"
 
 namespace weft {
 
@@ -98,7 +99,27 @@ class LexerEngine : public Engine {
         }
         return least;
     }
-    u32 within(u32) override { return NONE; }  // lexemes may need ignored text between them
+    u32 within(u32 state) override {  // the lexemes that are still needed, a blank after each
+        if (!separation) {
+            separation.emplace(machine, lexer);
+            if (separation->possible()) spread.emplace(f, separation->lexemes());
+        }
+        if (!spread) return NONE;
+        u32 least = Distance::FAR;
+        for (auto& c : configs(state)) {
+            if (c.x == Lexer::BEGIN) {
+                least = std::min(least, spread->of(c.p));
+                continue;
+            }
+            for (u32 t = 0; t < lexer.terminals(); ++t)
+                if (lexer.is_ignored(t) && separation->cost(c.x, t) < least) least = std::min(least, separation->cost(c.x, t) + spread->of(c.p));
+            for (std::size_t k = 0; k < f.size(c.p); ++k) {
+                Item it = f.begin(c.p)[k];
+                if (it.term != END && separation->cost(c.x, it.term) < least) least = std::min(least, separation->cost(c.x, it.term) + spread->after(it.ret, it.node));
+            }
+        }
+        return least;
+    }
     void add_mask(u32 state, u32* mask) override {
         std::lock_guard<std::mutex> guard(tables->lock);
         if (tables->effects->bytes() > memory / 2) tables->effects->forget(), ++tables->generation;
@@ -137,6 +158,7 @@ class LexerEngine : public Engine {
         forget_walks();
         if (completion) completion->forget();
         distance.forget();
+        if (spread) spread->forget();
         begin();
         std::map<u32, u32> number;
         for (auto& [s, cs] : kept) number[s] = intern(cs);
@@ -344,6 +366,8 @@ class LexerEngine : public Engine {
     std::shared_ptr<Tables> tables;
     const Lexer& lexer;
     Store* store;
+    std::optional<Separation> separation;  // once a budget asks
+    std::optional<Distance> spread;        // in lexemes with a blank after each
     std::optional<Completion> completion;  // where acceptable terminals are not the whole truth
     SpanPool<Config> pool;
     FlatMap steps, moved, walk_at;

@@ -6,7 +6,7 @@
 //
 // Lexemes are runs of a terminal along the chain; where one may end is a *spot*. The chart holds forward items
 // (box state, origin, spot), where an origin is a box and the spot at which it was called: Earley's sets, with boxes in place of
-// productions, so everything that may follow a call is written down once. Useful items are those that lie on a way to the end.
+// productions, so everything that may follow a call is written down once.
 // The number of items is at most states x origins x spots, and in fixed text it is linear in practice.
 // References: Earley 1970; Lang 1974 (incomplete input); Bar-Hillel, Perles & Shamir 1961.
 #pragma once

@@ -111,6 +111,24 @@ inline bool decode_utf8(std::string_view s, std::size_t& i, u32& c) {
     return true;
 }
 
+// Well-formed UTF-8, byte by byte: 0 between characters, 1 to 3 bytes that are due, 4 to 7 after a lead byte that narrows the next one.
+constexpr u8 NOT_UTF8 = 0xFF;
+inline u8 step_utf8(u8 state, u8 b) {
+    if (state == 0) {
+        if (b < 0x80) return 0;
+        if (b < 0xC2 || b > 0xF4) return NOT_UTF8;
+        if (b < 0xE0) return 1;
+        if (b < 0xF0) return b == 0xE0 ? 4 : b == 0xED ? 5 : 2;
+        return b == 0xF0 ? 6 : b == 0xF4 ? 7 : 3;
+    }
+    if (state == NOT_UTF8 || (b & 0xC0) != 0x80) return NOT_UTF8;
+    if (state <= 3) return u8(state - 1);
+    if (state == 4) return b >= 0xA0 ? 1 : NOT_UTF8;
+    if (state == 5) return b < 0xA0 ? 1 : NOT_UTF8;
+    if (state == 6) return b >= 0x90 ? 2 : NOT_UTF8;
+    return b < 0x90 ? 2 : NOT_UTF8;
+}
+
 // Calls emit(parts, n) for byte-range sequences that together spell exactly the code points lo..hi (surrogates left out).
 template <class Emit>
 void utf8_sequences(u32 lo, u32 hi, const Emit& emit) {

@@ -7,6 +7,7 @@ namespace weft {
 namespace {
 
 constexpr u32 BASE_COST = 256;  // trie nodes of extras that are as dear as using a base at all
+constexpr u32 NO_STATE = NONE - 1;
 constexpr u32 FEW_TOKENS = 4096;  // more than these are removed by a mask
 
 }  // namespace
@@ -21,6 +22,7 @@ Effects::Effects(const Lexer& l, const Trie& t) : lexer(l), trie(t), weight(l.sc
     for (int b = 0; b < 256; ++b) {
         u32 c = lexer.scan.class_of[b], n = trie.root_child[b];
         class_kinds[c] |= u64(1) << trie.kind[b];
+        if (b >= 0x80) high_kinds |= u64(1) << trie.kind[b];
         if (n != NONE) weight[c] += trie.end[n] - n;
     }
     for (u32 w : weight) all_nodes += w;
@@ -98,6 +100,36 @@ u64 Effects::loops(u32 x) {
     return known = all & ~leave;
 }
 
+// The state to which any well-formed text above ASCII takes x at the next end of a character, if that is always the same one, nothing
+// ends on the way, and the same terminals are open all the way; between characters it must be x itself. NONE if not.
+u32 Effects::settles(u32 x, u8 utf8) {
+    u64 key = u64(x) << 8 | utf8;
+    if (u32 known = settled.find(key); known != NONE) return known == NO_STATE ? NONE : known;
+    u32 to = utf8 == 0 ? x : NONE;
+    const u32 *go = lexer.part(lexer.go_part(x)), *next = lexer.part(lexer.next_part(x));
+    bool same = true;
+    for (int b = 0x80; b < 256 && same; ++b) {
+        u8 then = step_utf8(utf8, u8(b));
+        if (then == NOT_UTF8) continue;
+        u32 c = lexer.scan.class_of[b], y = go[c];
+        same = y != DEAD && next[c] == DEAD && lexer.live(y) == lexer.live(x);
+        u32 end = !same || then == 0 ? y : settles(y, then);  // at most three deep
+        same = same && end != NONE && (to == NONE || to == end);
+        to = end;
+    }
+    settled.put(key, same ? to : NO_STATE);
+    return same ? to : NONE;
+}
+
+// Whether all that stands below a node leaves the open lexeme as it is.
+bool Effects::unchanged(u32 node, u32 x) {
+    u64 leave = trie.below[node] & ~loops(x);
+    if (!leave) return true;
+    if (trie.utf8[node] == NOT_UTF8 || !(trie.below[node] & high_kinds)) return false;
+    u32 to = settles(x, trie.utf8[node]);
+    return to != NONE && settles(to, 0) == to && !(trie.below[node] & ~(loops(to) | high_kinds));
+}
+
 const EffectTree* Effects::build(const u32* row, const std::vector<u8>& wanted) {
     group_at.clear(), path_at.clear(), gathered.clear();
     paths.assign(1, {NONE, 0});
@@ -155,13 +187,13 @@ void Effects::walk(u32 top, u32 x) {
     };
     tokens_at(top, runs[0]);
     std::size_t depth = 0;
-    auto unchanged = [&](u32 n, const std::vector<Run>& at) {  // puts the tokens below n if all of them stay in the one state
-        if (at.size() != 1 || (trie.below[n] & ~loops(at[0].x)) != 0) return false;
+    auto whole = [&](u32 n, const std::vector<Run>& at) {  // puts the tokens below n at once, if that can be
+        if (at.size() != 1 || !unchanged(n, at[0].x)) return false;
         u32 from = trie.rank[n + 1], to = trie.rank[trie.end[n]];
         if (from != to) put(at[0].path, lexer.live(at[0].x), from, to);
         return true;
     };
-    if (unchanged(top, runs[0])) return;
+    if (whole(top, runs[0])) return;
     for (u32 n = top + 1; n < trie.end[top];) {
         while (n >= ends[depth]) --depth;
         if (runs.size() <= depth + 1) runs.emplace_back(), ends.push_back(0);
@@ -178,7 +210,7 @@ void Effects::walk(u32 top, u32 x) {
             to.erase(std::unique(to.begin(), to.end()), to.end());
         }
         if (!to.empty()) tokens_at(n, to);
-        if (to.empty() || unchanged(n, to)) {
+        if (to.empty() || whole(n, to)) {
             n = trie.end[n];
             continue;
         }

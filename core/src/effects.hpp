@@ -70,6 +70,8 @@ class Effects {
     void put(u32 path, u32 live, u32 from, u32 to);
     u32 path(u32 parent, u32 label);
     u64 loops(u32 x);
+    u32 settles(u32 x, u8 utf8);
+    bool unchanged(u32 node, u32 x);
     EffectTree grow();
     void fill(const Gathered& g, TokenSet& set) const;
 
@@ -94,6 +96,8 @@ class Effects {
     u64 last_key = ~u64(0);
     u32 last_group = 0;
     std::vector<u64> loop_kinds;  // per lexer state; all ones: not known yet
+    FlatMap settled;              // lexer state, state of UTF-8 -> see settles()
+    u64 high_kinds = 0;           // of bytes above ASCII
 };
 
 }  // namespace weft

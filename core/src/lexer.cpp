@@ -14,6 +14,7 @@ bool merge(TermBits& into, const TermBits& from) {  // whether that added anythi
 
 void set_bit(TermBits& bits, std::size_t i) { bits[i >> 6] |= u64(1) << (i & 63); }
 
+constexpr u32 NO_OBLIGATIONS = 0;  // the set
 constexpr u32 MANY_BITS = 1u << 26;  // 8 MiB: what the boundaries of one lexer may cost when they matter
 
 constexpr std::size_t MANY_PAIRS = 10'000;  // before we stop to look whether a terminal is a trap
@@ -88,9 +89,9 @@ Lexer::Lexer(const Machine& m, const Limits& limits)
         for (u32 t : w) all = all && !read[t], some = some || ignored[t], set_bit(bits, t);
         list_bits.push_back(bits), ignored_only.push_back(all && some), ignored_some.push_back(some);
     }
-    u32 none = sets.intern(nullptr, 0);
-    states.push_back({NONE, none, 0});
-    for (u32 q = 0; q < scan.size(); ++q) states.push_back({q, none, label_of(q)});
+    sets.intern(nullptr, 0);  // NO_OBLIGATIONS
+    states.push_back({NONE, NO_OBLIGATIONS, 0});
+    for (u32 q = 0; q < scan.size(); ++q) states.push_back({q, NO_OBLIGATIONS, label_of(q)});
 }
 
 Machine useful_part(const Machine& m) {
@@ -150,6 +151,10 @@ u32 Lexer::state(u32 q, u32 obligations) {
 
 u32 Lexer::oblige(u32 set, u8 b) {
     if (sets.size(set) == 0) return set;
+    if (sets.size(set) == 1) {  // nearly always
+        u32 q = scan.step(*sets.begin(set), b);
+        return q == DEAD ? NO_OBLIGATIONS : scan.accept[q] ? DEAD : sets.intern(&q, 1);
+    }
     std::vector<u32> out;
     for (std::size_t k = 0; k < sets.size(set); ++k) {
         u32 q = scan.step(sets.begin(set)[k], b);
@@ -163,6 +168,7 @@ u32 Lexer::oblige(u32 set, u8 b) {
 }
 
 u32 Lexer::with(u32 set, u32 q) {
+    if (sets.size(set) == 0) return sets.intern(&q, 1);
     std::vector<u32> out(sets.begin(set), sets.begin(set) + sets.size(set));
     auto at = std::lower_bound(out.begin(), out.end(), q);
     if (at == out.end() || *at != q) out.insert(at, q);
@@ -189,6 +195,7 @@ void Lexer::explore() {
     for (u32 x = 0; x < size(); ++x)
         if (states[x].go == NONE) fill(x);
     std::vector<TermBits> live = find_live(nullptr);
+    drop_hopeless(live);
     number_boundaries();
     u32 count = u32(boundary_part.size());
     if (!(separable = is_separable(live))) {
@@ -199,6 +206,21 @@ void Lexer::explore() {
         live = find_live(nullptr);
     }
     keep_live(live);
+}
+
+// Makes no way lead to states that can become nothing: after `caf` the first byte of `é` belongs to the name, for it cannot end there.
+void Lexer::drop_hopeless(const std::vector<TermBits>& live) {
+    std::vector<u8> hopeless(size(), 0);
+    for (u32 x = 1; x < size(); ++x) hopeless[x] = std::all_of(live[x].begin(), live[x].end(), [](u64 w) { return w == 0; });
+    std::vector<u32> renamed(parts.size(), NONE), row;
+    auto rename = [&](u32 p) {
+        if (renamed[p] != NONE) return renamed[p];
+        row.assign(part(p), part(p) + scan.classes);
+        for (u32& to : row)
+            if (to != DEAD && hopeless[to]) to = DEAD;
+        return renamed[p] = parts.intern(row);
+    };
+    for (State& s : states) s.go = rename(s.go), s.next = rename(s.next);
 }
 
 void Lexer::number_boundaries() {
@@ -213,19 +235,17 @@ void Lexer::number_boundaries() {
 // What each state can still become, ending at boundaries that are allowed: least fixpoint along `go`.
 std::vector<TermBits> Lexer::find_live(const std::vector<u8>* allowed) const {
     std::vector<TermBits> live(size(), TermBits(words(), 0));
-    std::vector<std::pair<u32, u32>> edges;  // (target, source)
+    std::vector<std::pair<u32, u32>> edges;  // (source, target)
+    std::vector<u32> at(size() + 1, 0), last(size(), NONE);
     for (u32 x = 0; x < size(); ++x) {
         if (!allowed || (*allowed)[states[x].next])
             for (u32 t : lists[states[x].label]) set_bit(live[x], separable ? t : t * boundaries + boundary(x));
-        u32 last = DEAD;
         for (u32 c = 0; c < scan.classes; ++c)
-            if (u32 to = part(states[x].go)[c]; to != DEAD && to != last && to != x) edges.emplace_back(last = to, x);
+            if (u32 to = part(states[x].go)[c]; to != DEAD && to != x && last[to] != x) edges.emplace_back(last[to] = x, to), ++at[to + 1];
     }
-    std::sort(edges.begin(), edges.end());
-    edges.erase(std::unique(edges.begin(), edges.end()), edges.end());
-    std::vector<u32> at(size() + 1, 0);
-    for (auto& e : edges) ++at[e.first + 1];
     for (u32 x = 0; x < size(); ++x) at[x + 1] += at[x];
+    std::vector<u32> sources(edges.size()), next(at.begin(), at.end() - 1);
+    for (auto [from, to] : edges) sources[next[to]++] = from;
     std::vector<u32> stack;
     std::vector<u8> waiting(size(), 1);
     for (u32 x = 0; x < size(); ++x) stack.push_back(x);
@@ -234,7 +254,7 @@ std::vector<TermBits> Lexer::find_live(const std::vector<u8>* allowed) const {
         stack.pop_back();
         waiting[x] = 0;
         for (u32 k = at[x]; k < at[x + 1]; ++k) {
-            u32 from = edges[k].second;
+            u32 from = sources[k];
             if (merge(live[from], live[x]) && !waiting[from]) waiting[from] = 1, stack.push_back(from);
         }
     }

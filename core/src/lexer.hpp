@@ -80,6 +80,7 @@ class Lexer {
     u32 oblige(u32 set, u8 b);  // the obligations after a byte, or DEAD when one is broken
     u32 with(u32 set, u32 q);
     void fill(u32 x);
+    void drop_hopeless(const std::vector<TermBits>& live);
     void number_boundaries();
     std::vector<u8> good_boundaries(const std::vector<u8>& allowed, const std::vector<TermBits>& live) const;
     bool is_separable(const std::vector<TermBits>& live) const;

@@ -1,5 +1,7 @@
 #include "trie.hpp"
 
+#include "bytes.hpp"
+
 #include <algorithm>
 #include <numeric>
 
@@ -51,15 +53,19 @@ void Trie::index() {
         for (u32 t = token[n]; t != NONE; t = twin[t]) ranked.push_back(t);
     }
     rank.push_back(u32(ranked.size()));
-    below.assign(nodes(), 0);
-    std::vector<u32> path{0};
+    below.assign(nodes(), 0), utf8.assign(nodes(), 0);
+    std::vector<std::pair<u32, u8>> path{{0, 0}};  // (node, its state of UTF-8)
     for (u32 n = 1; n <= nodes(); ++n) {
-        while (path.size() > 1 && (n == nodes() || n >= end[path.back()])) {
-            u32 done = path.back();
+        while (path.size() > 1 && (n == nodes() || n >= end[path.back().first])) {
+            u32 done = path.back().first;
             path.pop_back();
-            below[path.back()] |= below[done] | u64(1) << kind[byte[done]];
+            u32 parent = path.back().first;
+            below[parent] |= below[done] | u64(1) << kind[byte[done]];
+            if (utf8[done] == NOT_UTF8) utf8[parent] = NOT_UTF8;
         }
-        if (n < nodes()) path.push_back(n);
+        if (n == nodes()) break;
+        path.emplace_back(n, step_utf8(path.back().second, byte[n]));
+        utf8[n] = path.back().second;
     }
 }
 

@@ -23,6 +23,7 @@ struct Trie {
     std::vector<u32> rank;    // per node: how many of `ranked` stand before it; one longer than the nodes
     std::vector<u64> below;   // per node: which kinds of bytes its subtree has, the node's own byte not counted
     u8 kind[256];             // of a byte: at most 64 kinds; signs have one each, letters that are treated alike share one
+    std::vector<u8> utf8;     // per node: see step_utf8, if all below it goes on with well-formed UTF-8 that began with the token
     std::vector<u32> kid_at;  // per node: where its children begin in `kid` and `kid_byte`; one longer than the nodes
     std::vector<u32> kid;     // ascending by byte
     std::vector<u8> kid_byte;

@@ -406,14 +406,15 @@ void Chart::settle(u32 i) {
 bool Chart::completable() {
     u32 from = lexemes.begin();
     if (from == NONE) return false;  // the first byte begins no lexeme
-    if (m.nullable && blank(from)) return true;
-    if (m.start_box == NONE) return false;
-    origins.emplace_back();
-    origins[0].entry = NONE;  // leading blanks are skipped here
-    reach({m.entry[m.start_box], 0, from}, 0, NONE, NONE, NONE);
-    while (goal == NONE)
-        if (!settle_next()) return false;
-    return true;
+    u32 blank_cost = m.nullable ? blank(from) : NONE;
+    if (m.start_box != NONE && blank_cost != 0) {
+        origins.emplace_back();
+        origins[0].entry = NONE;  // leading blanks are skipped here
+        reach({m.entry[m.start_box], 0, from}, 0, NONE, NONE, NONE);
+        while (goal == NONE && lowest < blank_cost && settle_next()) {}
+    }
+    only_blank = blank_cost != NONE && (goal == NONE || blank_cost < items[goal].cost);
+    return only_blank || goal != NONE;
 }
 
 bool Chart::settle_next() {
@@ -524,8 +525,8 @@ bool Suffix::joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier) {
     return false;
 }
 
-// Whether ignored lexemes alone fill the canvas; if so, a shortest filling is kept.
-bool Chart::blank(u32 from) {
+// The fewest bytes with which ignored lexemes alone fill the canvas, or NONE; such a filling is kept.
+u32 Chart::blank(u32 from) {
     std::map<u32, std::pair<u32, u32>> seen{{from, {0, NONE}}};  // spot -> cost, spot before
     std::vector<std::vector<u32>> due{{from}};
     for (u32 c = 0; c < due.size(); ++c)
@@ -536,8 +537,7 @@ bool Chart::blank(u32 from) {
                 std::vector<u32> path;
                 for (u32 x = v; x != NONE; x = seen[x].second) path.insert(path.begin(), x);
                 for (std::size_t k = 0; k + 1 < path.size(); ++k) lexemes.spell(path[k], NONE, path[k + 1], blanks);
-                only_blank = true;
-                return true;
+                return c;
             }
             for (auto hop : lexemes.skips(v)) {
                 u32 cost = c + hop.cost;
@@ -548,7 +548,7 @@ bool Chart::blank(u32 from) {
                 due[cost].push_back(hop.spot);
             }
         }
-    return false;
+    return NONE;
 }
 
 Filled Chart::witness() {

@@ -92,7 +92,7 @@ class Chart {
     void reach(ItemKey key, u32 cost, u32 from, u32 term, u32 inner);
     void settle(u32 item);
     bool settle_next();                   // false when nothing is left
-    bool blank(u32 from);
+    u32 blank(u32 from);
 
     const Machine& m;
     Lexemes& lexemes;

@@ -22,9 +22,24 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
         elements.insert(elements.begin() + long(stop++), std::move(written));
     }
     const Vocabulary& v = *constraint->vocabulary;
-    tail_free.assign(stop + 1, stop == elements.size());
-    for (std::size_t i = stop; i-- > 0;)
-        tail_free[i] = tail_free[i + 1] && (elements[i].kind == Element::Slot || (elements[i].kind == Element::Token && v.is_end(elements[i].token)));
+    auto is_end = [&](const Element& e) { return e.kind == Element::Token && v.is_end(e.token); };
+    auto may_be_nothing = [&](const Element& e) { return e.kind == Element::Slot || is_end(e) || (e.kind != Element::Token && e.text.empty()); };
+    tail_free.assign(stop + 1, std::all_of(elements.begin() + long(stop), elements.end(), may_be_nothing));
+    for (std::size_t i = stop; i-- > 0;) tail_free[i] = tail_free[i + 1] && may_be_nothing(elements[i]);
+    bool ended = false, dead = false;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        const Element& e = elements[i];
+        dead = dead || (ended && !may_be_nothing(e));
+        ended = ended || is_end(e);
+        if (i < stop || e.kind != Element::Token || is_end(e) || v.texts[e.token]) continue;
+        const auto& named = constraint->special_ids;
+        if (std::find(named.begin(), named.end(), e.token) == named.end()) dead = true;
+        else throw LimitFault("a special token to the right of an elastic hole cannot be analysed", 0, 1, "give every hole a number of slots");
+    }
+    if (dead) {
+        levels.assign(stop + 1, Level{0, 0});
+        return;
+    }
     if (stop < elements.size()) {
         suffix = std::make_unique<Suffix>(constraint->engine->base(), chain_from(stop, true, 1), constraint->engine->lexing(), max_items);
         closed = std::make_unique<Suffix>(constraint->engine->base(), chain_from(stop, false, 1), constraint->engine->lexing(), max_items);
@@ -40,6 +55,7 @@ Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others
     for (std::size_t i = element + 1; i < elements.size(); ++i) {
         const Element& e = elements[i];
         if (e.kind == Element::Token) {
+            if (constraint->vocabulary->is_end(e.token)) break;  // what stands behind it is empty
             if (const auto& text = constraint->vocabulary->texts[e.token]) chain.add(*text);
         } else {
             chain.add(e.text);
@@ -180,6 +196,9 @@ bool Solver::can_close() {
     std::lock_guard<std::mutex> guard(constraint->lock);
     for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
         if (constraint->engine->joins(states[k], *closed)) return true;
+    for (std::size_t i = 0; i < stop; ++i)  // an end token stands to the left
+        for (std::size_t k = levels[i].from; k < levels[i].to; ++k)
+            if (ends_at(i, states[k])) return true;
     return false;
 }
 
@@ -204,6 +223,7 @@ u32 Solver::least_bytes() {
     Chain chain;
     for (std::size_t i = 0; i < stop; ++i)
         if (elements[i].kind != Element::Token) chain.add(elements[i].text);
+        else if (constraint->vocabulary->is_end(elements[i].token)) return 0;
         else if (const auto& text = constraint->vocabulary->texts[elements[i].token]) chain.add(*text);
     u32 place = chain.places() - 1;
     Chain rest = chain_from(stop, true, 0);

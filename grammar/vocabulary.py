@@ -557,7 +557,9 @@ def _required(package: str, what: str) -> ModuleType:
 def _serialized(tokenizer: Any) -> str:
     try:
         text: str = tokenizer.to_str()
-    except Exception as error:  # tokenizers raises nothing narrower
+    except Exception as error:
+        if type(error) is not Exception:  # tokenizers raises nothing narrower; anything else is a mistake of ours
+            raise
         raise VocabularyError("this tokenizer has parts that only Python knows", where=str(error)[:200]) from None
     return text
 
@@ -570,7 +572,7 @@ def _fast_tokenizer(data: bytes) -> Any:
         return None
     try:
         return Tokenizer.from_buffer(data)
-    except Exception as error:  # tokenizers raises nothing narrower
+    except ValueError as error:
         raise VocabularyError("this tokenizer.json cannot be read", where=str(error)[:200]) from None
 
 

@@ -410,6 +410,23 @@ def test_the_vocabulary_of_a_tokenizer_is_kept_as_long_as_it_is_used():
     assert ghost() is None
 
 
+def test_a_tokenizer_with_a_part_that_only_python_knows_is_refused():
+    class Letters:
+        def pre_tokenize(self, text):
+            pass
+
+    tokenizer = byte_level()
+    tokenizer.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Letters())
+    with pytest.raises(VocabularyError, match="this tokenizer has parts that only Python knows"):
+        Vocabulary.from_tokenizer(tokenizer)
+
+
+def test_a_broken_tokenizer_file_is_refused(tmp_path):
+    (tmp_path / "tokenizer.json").write_text('{"version": "9", "model": {"type": "BPE", "vocab": {}, "merges": []}}')
+    with pytest.raises(VocabularyError, match=r"this tokenizer\.json cannot be read"):
+        Vocabulary.from_tokenizer(tmp_path / "tokenizer.json")
+
+
 # -- real ones, where an optional package brings them
 
 

@@ -54,6 +54,41 @@ def test_check_as_json(command: Command) -> None:
     assert (found["status"], found["offset"], found["witness"]) == ("DEAD", 2, None)
 
 
+@pytest.mark.parametrize(
+    "text, status, code", [("a<HOLE>c", "OPEN", 0), ("abc", "COMPLETE", 0), ("a<HOLE>a", "DEAD", 1)]
+)
+def test_check_of_a_canvas(command: Command, text: str, status: str, code: int) -> None:
+    ran = command("check", "--regex", "ab*c", "--canvas", "-", stdin=text + "\n")
+    assert (ran.code, ran.out.splitlines()[0]) == (code, status)
+    assert command("check", "--regex", "ab*c", "--text", "a<HOLE>c").out.startswith("DEAD")
+
+
+def test_check_of_a_canvas_that_counts_in_tokens_is_a_mistake(command: Command) -> None:
+    ran = command("check", "--regex", "ab*c", "--canvas", "--text", "a<HOLE:2>c")
+    assert (ran.code, ran.out) == (2, "")
+    assert "vocabulary" in ran.err
+
+
+def test_fill_writes_the_holes_as_the_grammar_wants_them(command: Command, schema: str) -> None:
+    ran = command("fill", "--schema", schema, "--max-tokens", "20", '{"age": <HOLE>}')
+    assert (ran.code, ran.err) == (0, "")
+    assert isinstance(json.loads(ran.out)["age"], int)
+
+
+def test_fill_as_json_from_standard_input(command: Command) -> None:
+    ran = command("fill", "--regex", "x[a-c]{2}y[0-9]z", "--json", "-", stdin="x<HOLE>y<HOLE>z\n")
+    found = json.loads(ran.out)
+    assert (ran.code, found["complete"]) == (0, True)
+    first, second = found["holes"]
+    assert found["text"] == f"x{first}y{second}z"
+
+
+def test_fill_of_a_text_that_no_filling_completes_exits_1(command: Command) -> None:
+    ran = command("fill", "--regex", "ab*c", "a<HOLE>a")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("DeadEnd: no filling of the canvas is a sentence")
+
+
 @pytest.mark.parametrize("to", ["lark", "gbnf"])
 def test_convert_prints_a_grammar_of_the_same_language(command: Command, schema: str, tmp_path: Path, to: str) -> None:
     ran = command("convert", schema, "--to", to)
@@ -160,7 +195,7 @@ def test_a_mistake_is_one_message_and_exit_code_2(command: Command, arguments: t
 
 
 def test_help_shows_examples(command: Command) -> None:
-    for name in ("generate", "check", "convert", "mask"):
+    for name in ("generate", "fill", "check", "convert", "mask"):
         ran = command(name, "--help")
         assert ran.code == 0
         assert "Example: " in ran.out

@@ -1,6 +1,7 @@
-"""The `weft` command: generate, check, convert, mask.
+"""The `weft` command: generate, fill, check, convert, mask.
 
     weft generate --schema person.schema.json "A person as JSON: "     model -> valid text, shown as it is written
+    weft fill     --language cpp "while (<HOLE>) { <HOLE> }"            text with holes -> valid text
     weft check    --schema person.schema.json answer.json             text  -> verdict
     weft convert  person.schema.json --to gbnf                        format -> format
     weft mask     --schema person.schema.json '{"name": '              prefix -> the tokens that may come next
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="weft",
-    help="Grammar-constrained output for language models: generate it, check it, convert grammars, look at masks.",
+    help="Grammar-constrained output for language models: generate, fill, check, convert grammars, look at masks.",
     epilog="`-` stands for standard input. Exit codes: 0 yes, 1 no, 2 the command or its input is wrong.",
     no_args_is_help=True,
     add_completion=False,
@@ -135,10 +136,69 @@ def generate(
     raise typer.Exit(0 if result.is_complete else 1)
 
 
+@app.command(epilog='Example: `weft fill --schema person.schema.json \'{"name": <HOLE>, "age": <HOLE>}\'`')
+def fill(
+    text: Annotated[str, typer.Argument(help="Text with <HOLE> or <HOLE:4> markers; - reads standard input.")],
+    schema: SchemaOption = None,
+    grammar: GrammarOption = None,
+    regex: RegexOption = None,
+    language: LanguageOption = None,
+    pydantic: PydanticOption = None,
+    format: FormatOption = None,
+    ignore: IgnoreOption = None,
+    model: ModelOption = None,
+    prompt: Annotated[str, typer.Option(help="What the model reads before the text.")] = "",
+    max_tokens: Annotated[int, typer.Option(min=0, help="Each hole is finished within this many tokens.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the k most probable tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample in the top p of probability.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a model fill the holes of a text, so that the whole is a sentence of the grammar.
+
+    Exit code 1 if no filling is one.
+    """
+    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
+    canvas = weft.Canvas.from_text(read_text(text).removesuffix("\n") if text == "-" else text)
+    lm = load_model(model)
+    constraint = weft.compile(wanted, lm.vocabulary)
+    started = time.perf_counter()
+    try:
+        result = weft.fill(
+            lm,
+            canvas,
+            constraint,
+            prompt=prompt,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+    except weft.DeadEnd as error:
+        print(describe(error), file=sys.stderr)
+        raise typer.Exit(1) from None
+    if as_json:
+        print_json(
+            text=result.text,
+            complete=result.is_complete,
+            holes=result.holes,
+            tokens=result.ids,
+            model_calls=result.model_calls,
+            forced=result.forced,
+            seconds=round(time.perf_counter() - started, 3),
+        )
+    else:
+        print(result.text)
+    raise typer.Exit(0 if result.is_complete else 1)
+
+
 @app.command(epilog='Example: `echo \'{"name": "Ada"\' | weft check --schema person.schema.json -`')
 def check(
     file: Annotated[str, typer.Argument(help="The text to judge; - reads standard input.")] = "-",
     text: Annotated[str | None, typer.Option("--text", help="The text itself, in place of a file.")] = None,
+    canvas: Annotated[bool, typer.Option("--canvas", help="<HOLE> in the text stands for any bytes.")] = False,
     schema: SchemaOption = None,
     grammar: GrammarOption = None,
     regex: RegexOption = None,
@@ -150,13 +210,20 @@ def check(
 ) -> None:
     """Is a text a sentence of the grammar (COMPLETE), the beginning of one (OPEN), or neither (DEAD)?
 
-    Exit code 0 only for COMPLETE. One line feed at the end of a file is left out where the grammar has no place for it.
+    With --canvas: can its holes be filled so that it is one (OPEN), or not (DEAD)? UNKNOWN is beyond the limits.
+    Exit code 0 only for COMPLETE, and for OPEN with --canvas.
+
+    One line feed at the end of a file is left out where the grammar has no place for it.
     """
     wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
     source = read_text(file) if text is None else text
-    verdict = weft.check(wanted, source)
+
+    def judge(given: str) -> weft.Verdict:
+        return weft.check(wanted, weft.Canvas.from_text(given) if canvas else given)
+
+    verdict = judge(source)
     if verdict.status is weft.Status.DEAD and text is None and source.endswith("\n"):
-        shorter = weft.check(wanted, source.removesuffix("\n"))
+        shorter = judge(source.removesuffix("\n"))
         verdict = verdict if shorter.status is weft.Status.DEAD else shorter
     if as_json:
         print_json(
@@ -174,7 +241,8 @@ def check(
             print(f"  expected: {', '.join(map(str, verdict.expected))}")
         if verdict.witness is not None and verdict.status is weft.Status.OPEN:
             print(f"  witness: {verdict.witness}")
-    raise typer.Exit(0 if verdict.status is weft.Status.COMPLETE else 1)
+    good = {weft.Status.COMPLETE, weft.Status.OPEN} if canvas else {weft.Status.COMPLETE}
+    raise typer.Exit(0 if verdict.status in good else 1)
 
 
 @app.command(epilog="Example: `weft convert person.schema.json --to gbnf > person.gbnf`")

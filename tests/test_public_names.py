@@ -1,11 +1,14 @@
 """The public names: one that appears or disappears by accident fails here. Adding one is a decision."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import weft
+from weft import _core
 
 NAMES = """
     BudgetExceeded Canvas Constraint DeadEnd Grammar GrammarError HOLE Limits Matcher SchemaError Solver Status
@@ -39,3 +42,22 @@ def test_importing_weft_and_its_grammars_imports_no_model_runtime() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "[]\n"
+
+
+def test_the_typed_face_of_the_native_module_has_its_names() -> None:
+    """mypy believes _core.pyi; here somebody looks."""
+    tree = ast.parse((Path(weft.__file__).parent / "_core.pyi").read_text(encoding="utf-8"))
+    typed = {
+        node.name: {method.name for method in node.body if isinstance(method, ast.FunctionDef)} - {"__init__"}
+        if isinstance(node, ast.ClassDef)
+        else None
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    native = {
+        name: {method for method in vars(value) if not method.startswith("_")} if isinstance(value, type) else None
+        for name, value in vars(_core).items()
+        if not name.startswith("_")
+    }
+    del typed["Limits"], native["Limits"]  # numbers only
+    assert typed == native

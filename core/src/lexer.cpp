@@ -15,7 +15,7 @@ bool merge(TermBits& into, const TermBits& from) {  // whether that added anythi
 void set_bit(TermBits& bits, std::size_t i) { bits[i >> 6] |= u64(1) << (i & 63); }
 
 constexpr u32 NO_OBLIGATIONS = 0;  // the set
-constexpr u32 MANY_BITS = 1u << 26;  // 8 MiB: what the boundaries of one lexer may cost when they matter
+constexpr u32 MANY_BITS = 1u << 29;  // 64 MiB: what the boundaries of one lexer may cost when they matter
 
 constexpr std::size_t MANY_PAIRS = 10'000;  // before we stop to look whether a terminal is a trap
 

@@ -43,10 +43,18 @@ void close_loop(Frame& f, u32 price, const Step& step) {  // any bytes, each at 
         }
 }
 
-// Appends the cheapest bytes that lead from state `from` at place `at` to state `to` at place `end`: Dijkstra with parents, over
-// (place, state).
-template <class Step>
-bool spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, Filled& out, const Step& step) {
+// A lexeme that meets no hole is its own text.
+bool copy_fixed(const Chain& chain, u32 from, u32 to, Filled& out) {
+    if (std::any_of(chain.loop.begin() + from, chain.loop.begin() + to + 1, [](u8 l) { return l != 0; })) return false;
+    out.text.append(chain.bytes, from, to - from);
+    out.hole.resize(out.text.size(), NONE);
+    return true;
+}
+
+// Appends the cheapest bytes that lead from state `from` at place `at` to a state at place `end` that `arrived` accepts: Dijkstra
+// with parents, over (place, state).
+template <class Step, class Arrived>
+void spell_run(const Chain& chain, u32 at, u32 from, u32 end, Filled& out, const Step& step, const Arrived& arrived) {
     struct Seen {
         u32 cost, place, state;
         int byte;
@@ -60,7 +68,7 @@ bool spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, Filled& ou
         for (std::size_t i = 0; i < due[c].size(); ++i) {
             auto [p, s] = due[c][i];
             if (seen[{p, s}].cost != c) continue;
-            if (p == end && s == to) {
+            if (p == end && s != from && arrived(s)) {
                 std::size_t begin = out.text.size();
                 for (At x{p, s}; seen[x].byte >= 0; x = {seen[x].place, seen[x].state}) {
                     out.text.push_back(char(seen[x].byte));
@@ -68,11 +76,13 @@ bool spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, Filled& ou
                 }
                 std::reverse(out.text.begin() + long(begin), out.text.end());
                 std::reverse(out.hole.begin() + long(begin), out.hole.end());
-                return true;
+                return;
             }
+            u32 last = DEAD;
             auto go = [&](u32 q, u8 b, u32 cost, bool in_hole) {
                 u32 t = step(s, b);
-                if (t == DEAD) return;
+                if (t == DEAD || (in_hole && t == last)) return;
+                if (in_hole) last = t;
                 auto [it, fresh] = seen.try_emplace({q, t}, Seen{cost, p, s, b, in_hole});
                 if (!fresh) {
                     if (it->second.cost <= cost) return;
@@ -85,7 +95,6 @@ bool spell_run(const Chain& chain, u32 at, u32 from, u32 end, u32 to, Filled& ou
             if (chain.loop[p])
                 for (int b = 32; b < 32 + 256; ++b) go(p, u8(b), c + chain.price[p], true);  // printable characters first
         }
-    return false;
 }
 
 // Without a lexer a spot is a place, and each terminal is run by itself.
@@ -108,16 +117,9 @@ class PlainLexemes : public Lexemes {
     }
     const std::vector<std::pair<u32, Hop>>& open(u32) override { return none_labelled; }
     void spell(u32 from, u32 term, u32 to, Filled& out) override {
+        if (copy_fixed(chain, from, to, out)) return;
         const Terminal& t = *m.terminals[term];
-        Filled best;
-        bool found = false;
-        for (u32 q : accepting(t, from, to)) {
-            Filled f;
-            if (!spell_run(chain, from, FRESH, to, q, f, [&](u32 x, u8 b) { return t.step(x == FRESH ? t.start : x, b); })) continue;
-            if (!found || f.text.size() < best.text.size()) best = std::move(f), found = true;
-        }
-        out.text += best.text;
-        out.hole.insert(out.hole.end(), best.hole.begin(), best.hole.end());
+        spell_run(chain, from, FRESH, to, out, [&](u32 x, u8 b) { return t.step(x == FRESH ? t.start : x, b); }, [&](u32 q) { return t.accepts(q); });
     }
 
   private:
@@ -160,15 +162,6 @@ class PlainLexemes : public Lexemes {
         std::vector<Hop> out;
         simulate(spot, t, q, [&](u32 p, const Frame& f) {
             if (u32 c = cheapest(t, f); c != NONE) out.push_back({p, c});
-        });
-        return out;
-    }
-    std::vector<u32> accepting(const Terminal& t, u32 from, u32 to) {
-        std::vector<u32> out;
-        simulate(from, t, t.start, [&](u32 p, const Frame& f) {
-            if (p != to) return;
-            for (auto [s, c] : f.cost)
-                if (t.accepts(s) && c == cheapest(t, f)) out.push_back(s);
         });
         return out;
     }
@@ -219,22 +212,16 @@ class LexedLexemes : public Lexemes {
     }
     void spell(u32 from, u32 term, u32 to, Filled& out) override {
         const Spot a = spots[from];
-        // every lexer state in which the lexeme may have ended at that spot
-        std::vector<std::pair<u32, u32>> targets;
-        simulate(a, {}, [&](u32 place, u32 x, u32) {
-            u32 label = lexer.label(x);
-            bool wanted = term == NONE ? lexer.may_ignore(label) : std::binary_search(lexer.winners(label).begin(), lexer.winners(label).end(), term);
-            if (wanted && spot_after(place, x) == to) targets.emplace_back(place, x);
-        });
-        Filled best;
-        bool found = false;
-        for (auto [place, x] : targets) {
-            Filled f;
-            if (!spell_run(chain, a.place, AT_START, place, x, f, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.go(y, b); })) continue;
-            if (!found || f.text.size() < best.text.size()) best = std::move(f), found = true;
-        }
-        out.text += best.text;
-        out.hole.insert(out.hole.end(), best.hole.begin(), best.hole.end());
+        if (copy_fixed(chain, a.place, spots[to].place, out)) return;
+        u32 place = spots[to].place;
+        spell_run(
+            chain, a.place, AT_START, place, out, [&](u32 y, u8 b) { return y == AT_START ? first(a, b) : lexer.go(y, b); },
+            [&](u32 x) {
+                u32 label = lexer.label(x);
+                if (!label || spot_after(place, x) != to) return false;
+                const auto& win = lexer.winners(label);
+                return term == NONE ? lexer.may_ignore(label) : std::binary_search(win.begin(), win.end(), term);
+            });
     }
 
   private:

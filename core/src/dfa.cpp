@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "intern.hpp"
+
 namespace weft {
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -118,26 +120,26 @@ u32 minimise(u32 states, const std::vector<Edge>& edges, std::vector<u32>& resul
 namespace {
 
 struct Nfa {
-    struct ByteEdge {
+    struct Read {
+        u32 from, to;
         u8 lo, hi;
-        u32 to;
     };
-    struct State {
-        std::vector<ByteEdge> bytes;
-        std::vector<u32> eps;
-        u32 label = 0;
-    };
-    std::vector<State> states;
+    std::vector<Read> reads;
+    std::vector<std::pair<u32, u32>> empties;
+    std::vector<u32> label;  // per state
     const Limits& limits;
     explicit Nfa(const Limits& l) : limits(l) {}
 
+    u32 size() const { return u32(label.size()); }
     u32 add() {
-        if (states.size() >= limits.nfa_states)
-            throw LimitFault("the regular expression needs too many states", limits.nfa_states, states.size() + 1,
+        if (label.size() >= limits.nfa_states)
+            throw LimitFault("the regular expression needs too many states", limits.nfa_states, label.size() + 1,
                              "lower the repeat counts, or raise Limits.nfa_states");
-        states.emplace_back();
-        return u32(states.size()) - 1;
+        label.push_back(0);
+        return size() - 1;
     }
+    void read(u32 from, u8 lo, u8 hi, u32 to) { reads.push_back({from, to, lo, hi}); }
+    void empty(u32 from, u32 to) { empties.emplace_back(from, to); }
 };
 
 Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner);
@@ -145,24 +147,27 @@ Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool m
 Dfa compile_plain(const RxPtr& rx, const Limits& limits);
 std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits);
 Dfa complement(const Dfa& d, const Limits& limits);
+bool is_literals(const Rx& x);
+bool prefix_free(const Dfa& d);
+void set_start_apart(Dfa& d);
 Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits);
 
 u32 embed(Nfa& n, const Dfa& d, u32 from) {  // copies d behind `from`; returns the common end
     u32 end = n.add();
     if (d.empty()) return end;
-    u32 base = u32(n.states.size());
+    u32 base = n.size();
     for (u32 s = 0; s < d.size(); ++s) n.add();
     for (u32 s = 0; s < d.size(); ++s) {
         for (int b = 0; b < 256;) {
             u32 t = d.step(s, u8(b));
             int e = b;
             while (e < 255 && d.step(s, u8(e + 1)) == t) ++e;
-            if (t != DEAD) n.states[base + s].bytes.push_back({u8(b), u8(e), base + t});
+            if (t != DEAD) n.read(base + s, u8(b), u8(e), base + t);
             b = e + 1;
         }
-        if (d.accept[s]) n.states[base + s].eps.push_back(end);
+        if (d.accept[s]) n.empty(base + s, end);
     }
-    n.states[from].eps.push_back(base + d.start);
+    n.empty(from, base + d.start);
     return end;
 }
 
@@ -174,7 +179,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
         case Rx::Bytes:
             for (char c : rx->bytes) {
                 u32 to = n.add();
-                n.states[from].bytes.push_back({u8(c), u8(c), to});
+                n.read(from, u8(c), u8(c), to);
                 from = to;
             }
             return from;
@@ -188,13 +193,13 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
                 auto it = shared.find(key);
                 if (it != shared.end()) return it->second;
                 u32 to = self(p + 1, k - 1, self), s = n.add();
-                n.states[s].bytes.push_back({p[0].lo, p[0].hi, to});
+                n.read(s, p[0].lo, p[0].hi, to);
                 return shared[key] = s;
             };
             for (auto [lo, hi] : rx->points.ranges)
                 utf8_sequences(lo, hi, [&](const ByteRange* p, int k) {
                     u32 to = tail(p + 1, k - 1, tail);
-                    n.states[from].bytes.push_back({p[0].lo, p[0].hi, to});
+                    n.read(from, p[0].lo, p[0].hi, to);
                 });
             return end;
         }
@@ -202,47 +207,48 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             for (auto& x : rx->items) from = build(n, x, from, depth + 1);
             return from;
         case Rx::Or: {
+            if (is_literals(*rx) && rx->items.size() >= 8) return embed(n, *automaton(rx, n.limits), from);
             u32 end = n.add();
             for (auto& x : rx->items) {
                 u32 s = n.add();
-                n.states[from].eps.push_back(s);
+                n.empty(from, s);
                 u32 e = build(n, x, s, depth + 1);
-                n.states[e].eps.push_back(end);
+                n.empty(e, end);
             }
             return end;
         }
         case Rx::Rep: {
             auto& x = rx->items[0];
             for (u32 k = 0; k < rx->min; ++k) {
-                u32 before = u32(n.states.size());
+                u32 before = n.size();
                 u32 s = n.add();
-                n.states[from].eps.push_back(s);
+                n.empty(from, s);
                 from = build(n, x, s, depth + 1);
                 // the copies alone would pass the limit: say so before they are made
-                u64 need = u64(n.states.size() - before) * rx->min;
+                u64 need = u64(n.size() - before) * rx->min;
                 if (need > n.limits.nfa_states)
                     throw LimitFault("a repeat in the regular expression needs too many states", n.limits.nfa_states, need,
                                      "lower the repeat counts, or raise Limits.nfa_states");
             }
             if (rx->max == NONE) {
                 u32 loop = n.add(), end = n.add();
-                n.states[from].eps.push_back(loop);
+                n.empty(from, loop);
                 u32 body = n.add();
-                n.states[loop].eps.push_back(body);
+                n.empty(loop, body);
                 u32 e = build(n, x, body, depth + 1);
-                n.states[e].eps.push_back(loop);
-                n.states[loop].eps.push_back(end);
+                n.empty(e, loop);
+                n.empty(loop, end);
                 return end;
             }
             u32 end = n.add();
-            n.states[from].eps.push_back(end);
+            n.empty(from, end);
             for (u32 k = rx->min; k < rx->max; ++k) {
-                u32 before = u32(n.states.size());
+                u32 before = n.size();
                 u32 s = n.add();
-                n.states[from].eps.push_back(s);
+                n.empty(from, s);
                 from = build(n, x, s, depth + 1);
-                n.states[from].eps.push_back(end);
-                u64 need = u64(n.states.size() - before) * (rx->max - rx->min);
+                n.empty(from, end);
+                u64 need = u64(n.size() - before) * (rx->max - rx->min);
                 if (need > n.limits.nfa_states)
                     throw LimitFault("a repeat in the regular expression needs too many states", n.limits.nfa_states, need,
                                      "lower the repeat counts, or raise Limits.nfa_states");
@@ -254,34 +260,61 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
     return from;
 }
 
-struct VecHash {
-    std::size_t operator()(const std::vector<u32>& v) const { return std::size_t(hash_span(v.data(), v.size())); }
+// Bytes that two automata do not tell apart, as classes of both.
+struct PairClasses {
+    u8 class_of[256];
+    std::vector<u8> a, b;  // per class: the class in each automaton
+    PairClasses(const u8* of_a, const u8* of_b) {
+        std::vector<u16> id(256 * 256, 0);
+        for (u32 c = 0; c < 256; ++c) {
+            u16& i = id[std::size_t(of_a[c]) << 8 | of_b[c]];
+            if (!i) a.push_back(of_a[c]), b.push_back(of_b[c]), i = u16(a.size());
+            class_of[c] = u8(i - 1);
+        }
+    }
+    u32 size() const { return u32(a.size()); }
 };
 
-// Removes states from which nothing is accepted, merges equivalent ones (unless `merge` is off), numbers the rest by breadth
-// first search.
-Dfa finish(const Dfa& d, bool merge = true) {
-    u32 n = d.size();
+// The states from which something is accepted.
+std::vector<u8> find_live(const Dfa& d) {
+    u32 n = d.size(), classes = d.classes;
+    std::vector<u8> live(n, 0);
+    bool more = true;
+    for (u32 pass = 0; more && pass < 4; ++pass) {  // backwards: successors mostly have larger numbers
+        more = false;
+        for (u32 s = n; s-- > 0;) {
+            if (live[s]) continue;
+            bool yes = d.accept[s];
+            for (std::size_t k = std::size_t(s) * classes, end = k + classes; k < end && !yes; ++k) yes = d.next[k] != DEAD && live[d.next[k]];
+            live[s] = yes, more = more || yes;
+        }
+    }
+    if (!more) return live;
     std::vector<u32> head(n + 1, 0), back;
     for (u32 t : d.next)
         if (t != DEAD) ++head[t + 1];
     for (u32 s = 0; s < n; ++s) head[s + 1] += head[s];
     back.resize(head[n]);
-    {
-        std::vector<u32> at(head.begin(), head.end() - 1);
-        for (std::size_t i = 0; i < d.next.size(); ++i)
-            if (d.next[i] != DEAD) back[at[d.next[i]]++] = u32(i / d.classes);
-    }
-    std::vector<u8> live(n, 0);
-    std::vector<u32> stack;
+    std::vector<u32> at(head.begin(), head.end() - 1), stack;
+    for (std::size_t i = 0; i < d.next.size(); ++i)
+        if (d.next[i] != DEAD) back[at[d.next[i]]++] = u32(i / classes);
     for (u32 s = 0; s < n; ++s)
-        if (d.accept[s]) live[s] = 1, stack.push_back(s);
+        if (live[s]) stack.push_back(s);
     while (!stack.empty()) {
         u32 s = stack.back();
         stack.pop_back();
         for (u32 k = head[s]; k < head[s + 1]; ++k)
             if (!live[back[k]]) live[back[k]] = 1, stack.push_back(back[k]);
     }
+    return live;
+}
+
+// Removes states from which nothing is accepted, merges equivalent ones (unless `merge` is off), numbers the rest by breadth
+// first search.
+Dfa finish(const Dfa& d, bool merge = true) {
+    u32 n = d.size();
+    std::vector<u8> live = find_live(d);
+    if (!merge && d.start == 0 && std::all_of(live.begin(), live.end(), [](u8 x) { return x != 0; }) && n) return d;
     Dfa out;
     std::memcpy(out.class_of, d.class_of, 256);
     out.classes = d.classes;
@@ -338,68 +371,102 @@ Dfa finish(const Dfa& d, bool merge = true) {
 Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner) {
     Dfa d;
     bool cut[257] = {};
-    for (auto& s : nfa.states)
-        for (auto& e : s.bytes) cut[e.lo] = true, cut[e.hi + 1] = true;
-    u32 cls = 0;
-    std::vector<u8> first{0};
+    for (auto& e : nfa.reads) cut[e.lo] = true, cut[e.hi + 1] = true;
+    u32 cls = 0, n = nfa.size();
     for (int b = 1; b < 256; ++b) {
-        if (cut[b]) ++cls, first.push_back(u8(b));
+        if (cut[b]) ++cls;
         d.class_of[b] = u8(cls);
     }
     d.classes = cls + 1;
-    std::unordered_map<std::vector<u32>, u32, VecHash> ids;
-    std::vector<const std::vector<u32>*> sets;
-    std::vector<u8> seen(nfa.states.size(), 0);
-    std::vector<u32> stack, labels;
-    u64 work = 0, most = u64(limits.dfa_states) * 400;  // members of all sets: few sets may still be large ones
-    auto intern = [&](std::vector<u32>& core) -> u32 {  // closes `core` under empty edges, then looks it up
-        for (u32 s : core) seen[s] = 1;
-        stack = core;
-        while (!stack.empty()) {
-            u32 s = stack.back();
-            stack.pop_back();
-            for (u32 t : nfa.states[s].eps)
-                if (!seen[t]) seen[t] = 1, stack.push_back(t), core.push_back(t);
-        }
-        for (u32 s : core) seen[s] = 0;
-        if ((work += core.size()) > most)
-            throw LimitFault("the regular expression needs too large sets of states", most, work, "lower the repeat counts, or raise Limits.dfa_states");
-        // states with only empty edges say nothing more
-        core.erase(std::remove_if(core.begin(), core.end(), [&](u32 s) { return nfa.states[s].bytes.empty() && !nfa.states[s].label; }), core.end());
-        std::sort(core.begin(), core.end());
-        auto [it, fresh] = ids.try_emplace(core, u32(sets.size()));
-        if (fresh) {
-            if (sets.size() >= limits.dfa_states)
-                throw LimitFault("the regular expression needs too many states", limits.dfa_states, sets.size() + 1,
-                                 "simplify the pattern, or raise Limits.dfa_states");
-            sets.push_back(&it->first);
-            labels.clear();
-            for (u32 s : core)
-                if (nfa.states[s].label) labels.push_back(nfa.states[s].label);
-            std::sort(labels.begin(), labels.end());
-            labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-            u32 w = labels.empty() ? 0 : winner(labels);
-            d.accept.push_back(w != 0);
-            d.label.push_back(w);
-        }
-        return it->second;
+    // the edges of each state side by side; bytes as classes
+    std::vector<u32> read_at(n + 1, 0), empty_at(n + 1, 0), empties(nfa.empties.size());
+    struct Read {
+        u32 to;
+        u8 lo, hi;
     };
-    std::vector<u32> core{start};
-    intern(core);
-    std::vector<std::vector<u32>> targets(d.classes);
-    for (std::size_t i = 0; i < sets.size(); ++i) {
-        for (auto& t : targets) t.clear();
-        for (u32 s : *sets[i])
-            for (auto& e : nfa.states[s].bytes)
-                for (u32 c = d.class_of[e.lo]; c <= d.class_of[e.hi]; ++c) targets[c].push_back(e.to);
-        d.next.resize((i + 1) * std::size_t(d.classes), DEAD);
-        for (u32 c = 0; c < d.classes; ++c) {
-            if (targets[c].empty()) continue;
-            std::sort(targets[c].begin(), targets[c].end());
-            targets[c].erase(std::unique(targets[c].begin(), targets[c].end()), targets[c].end());
-            u32 t = intern(targets[c]);
-            d.next[i * d.classes + c] = t;
+    std::vector<Read> reads(nfa.reads.size());
+    for (auto& e : nfa.reads) ++read_at[e.from + 1];
+    for (auto& e : nfa.empties) ++empty_at[e.first + 1];
+    for (u32 s = 0; s < n; ++s) read_at[s + 1] += read_at[s], empty_at[s + 1] += empty_at[s];
+    {
+        std::vector<u32> at(read_at.begin(), read_at.end() - 1);
+        for (auto& e : nfa.reads) reads[at[e.from]++] = {e.to, d.class_of[e.lo], d.class_of[e.hi]};
+        at.assign(empty_at.begin(), empty_at.end() - 1);
+        for (auto& e : nfa.empties) empties[at[e.first]++] = e.second;
+    }
+    SpanPool<u32> sets;  // of states that read something or have a label
+    std::vector<u32> core, mark(n, 0), single(n, NONE), labels;
+    u32 round = 0;
+    u64 work = 0, most = u64(limits.dfa_states) * 400;  // members of all sets: few sets may still be large ones
+    auto intern = [&]() -> u32 {  // closes `core` under empty edges, then looks it up
+        ++round;
+        for (u32 s : core) mark[s] = round;
+        std::size_t keep = 0, i = 0;
+        for (; i < core.size(); ++i) {
+            u32 s = core[i];
+            for (u32 k = empty_at[s]; k < empty_at[s + 1]; ++k)
+                if (mark[empties[k]] != round) mark[empties[k]] = round, core.push_back(empties[k]);
+            if (read_at[s] < read_at[s + 1] || nfa.label[s]) core[keep++] = s;
         }
+        if ((work += i) > most)
+            throw LimitFault("the regular expression needs too large sets of states", most, work, "lower the repeat counts, or raise Limits.dfa_states");
+        core.resize(keep);
+        if (keep > 1) std::sort(core.begin(), core.end());
+        u32 id = sets.intern(core);
+        if (id < d.size()) return id;
+        if (id >= limits.dfa_states)
+            throw LimitFault("the regular expression needs too many states", limits.dfa_states, u64(id) + 1, "simplify the pattern, or raise Limits.dfa_states");
+        labels.clear();
+        for (u32 s : core)
+            if (nfa.label[s]) labels.push_back(nfa.label[s]);
+        std::sort(labels.begin(), labels.end());
+        labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+        u32 w = labels.empty() ? 0 : winner(labels);
+        d.accept.push_back(w != 0);
+        d.label.push_back(w);
+        return id;
+    };
+    auto state_of = [&](u32 s) {
+        if (single[s] == NONE) core.assign(1, s), single[s] = intern();
+        return single[s];
+    };
+    state_of(start);
+    std::vector<u32> row(d.classes), last;
+    std::vector<std::vector<u32>> targets(d.classes);
+    for (u32 i = 0; i < sets.size(); ++i) {
+        std::fill(row.begin(), row.end(), DEAD);
+        bool simple = sets.size(i) == 1;  // one member, whose edges do not overlap
+        if (simple) {
+            u32 s = *sets.begin(i);
+            for (u32 k = read_at[s]; k < read_at[s + 1] && simple; ++k) {
+                u32 to = state_of(reads[k].to);
+                for (u32 c = reads[k].lo; c <= reads[k].hi; ++c) simple = simple && (row[c] == DEAD || row[c] == to), row[c] = to;
+            }
+        }
+        if (!simple) {
+            for (auto& t : targets) t.clear();
+            for (std::size_t m = 0; m < sets.size(i); ++m) {
+                u32 s = sets.begin(i)[m];
+                for (u32 k = read_at[s]; k < read_at[s + 1]; ++k)
+                    for (u32 c = reads[k].lo; c <= reads[k].hi; ++c) targets[c].push_back(reads[k].to);
+            }
+            last.clear();
+            u32 last_state = DEAD;
+            for (u32 c = 0; c < d.classes; ++c) {
+                auto& t = targets[c];
+                if (t.size() > 1) {
+                    std::sort(t.begin(), t.end());
+                    t.erase(std::unique(t.begin(), t.end()), t.end());
+                }
+                if (t.empty()) row[c] = DEAD;
+                else if (t.size() == 1) row[c] = state_of(t[0]);
+                else {
+                    if (t != last) last = t, core = t, last_state = intern();
+                    row[c] = last_state;
+                }
+            }
+        }
+        d.next.insert(d.next.end(), row.begin(), row.end());
     }
     return finish(d);
 }
@@ -458,30 +525,39 @@ Dfa literal_tree(const Rx& x, const Limits& limits) {
 // a then b, when the text tells where a ends: what b begins with can never go on a match of a.
 bool concatenate(const Dfa& a, const Dfa& b, Dfa& d) {
     if (a.empty() || b.empty()) return false;
-    for (u32 s = 0; s < a.size(); ++s)
-        if (a.accept[s])
-            for (int c = 0; c < 256; ++c)
-                if (a.step(s, u8(c)) != DEAD && b.step(b.start, u8(c)) != DEAD) return false;
-    std::unordered_map<u32, u32> pair_class;
-    std::vector<u8> first;
-    for (int c = 0; c < 256; ++c) {
-        auto [it, fresh] = pair_class.try_emplace(u32(a.class_of[c]) << 8 | b.class_of[c], u32(pair_class.size()));
-        if (fresh) first.push_back(u8(c));
-        d.class_of[c] = u8(it->second);
+    ByteSet begins;
+    for (u32 c = 0; c < 256; ++c)
+        if (b.step(b.start, u8(c)) != DEAD) begins.add(u8(c));
+    for (u32 s = 0; s < a.size(); ++s) {
+        bool clash = false;
+        if (a.accept[s]) begins.each([&](u8 c) { clash = clash || a.step(s, c) != DEAD; });
+        if (clash) return false;
     }
-    d.classes = u32(pair_class.size());
+    PairClasses classes(a.class_of, b.class_of);
+    std::memcpy(d.class_of, classes.class_of, 256);
+    d.classes = classes.size();
     d.start = a.start;
-    u32 n = a.size() + b.size();
+    u32 in_a = a.size(), n = in_a + b.size();
     d.next.assign(std::size_t(n) * d.classes, DEAD);
-    for (u32 s = 0; s < n; ++s) {
-        bool in_a = s < a.size(), joint = in_a && a.accept[s];
-        d.accept.push_back(in_a ? joint && b.accept[b.start] : b.accept[s - a.size()]);
-        d.label.push_back(d.accept.back());
+    d.accept = a.accept;
+    const u32* begin = b.next.data() + std::size_t(b.start) * b.classes;
+    for (u32 s = 0; s < in_a; ++s) {
+        const u32* row = a.next.data() + std::size_t(s) * a.classes;
+        u32* out = d.next.data() + std::size_t(s) * d.classes;
+        bool joint = a.accept[s];
+        d.accept[s] = joint && b.accept[b.start];
         for (u32 c = 0; c < d.classes; ++c) {
-            u32 t = in_a ? a.step(s, first[c]) : DEAD, u = in_a ? (joint ? b.step(b.start, first[c]) : DEAD) : b.step(s - a.size(), first[c]);
-            d.next[std::size_t(s) * d.classes + c] = t != DEAD ? t : u != DEAD ? u + a.size() : DEAD;
+            u32 t = row[classes.a[c]], u = joint ? begin[classes.b[c]] : DEAD;
+            out[c] = t != DEAD ? t : u != DEAD ? u + in_a : DEAD;
         }
     }
+    d.accept.insert(d.accept.end(), b.accept.begin(), b.accept.end());
+    for (u32 s = in_a; s < n; ++s) {
+        const u32* row = b.next.data() + std::size_t(s - in_a) * b.classes;
+        u32* out = d.next.data() + std::size_t(s) * d.classes;
+        for (u32 c = 0; c < d.classes; ++c) out[c] = row[classes.b[c]] == DEAD ? DEAD : row[classes.b[c]] + in_a;
+    }
+    d.label.assign(d.accept.begin(), d.accept.end());
     return true;
 }
 
@@ -514,10 +590,51 @@ Dfa compile_and(const RxPtr& rx, const Limits& limits) {
     return *d;
 }
 
+// A unit min to max times, when the text tells where a unit ends: copies in a row.
+bool repeat(Dfa unit, u32 min, u32 max, const Limits& limits, Dfa& d) {
+    if (unit.empty() || unit.accept[unit.start] || !prefix_free(unit)) return false;
+    set_start_apart(unit);
+    std::vector<u32> number(unit.size(), NONE);
+    u32 n = 1;  // the states of a copy: its start, then all but the accepting ones
+    number[unit.start] = 0;
+    for (u32 s = 0; s < unit.size(); ++s)
+        if (s != unit.start && !unit.accept[s]) number[s] = n++;
+    u32 copies = max == NONE ? min + 1 : max;
+    u64 states = u64(copies) * n + 1;
+    if (states > limits.dfa_states)
+        throw LimitFault("a repeat in the regular expression needs too many states", limits.dfa_states, states, "lower the repeat counts, or raise Limits.dfa_states");
+    std::memcpy(d.class_of, unit.class_of, 256);
+    d.classes = unit.classes;
+    u32 total = copies * n + (max != NONE);
+    d.next.assign(std::size_t(total) * d.classes, DEAD);
+    d.accept.assign(total, 0);
+    for (u32 k = 0; k < copies; ++k) {
+        u32 base = k * n, after = max == NONE && k == min ? base : base + n;
+        d.accept[base] = k >= min;
+        for (u32 s = 0; s < unit.size(); ++s) {
+            if (number[s] == NONE) continue;
+            const u32* row = unit.next.data() + std::size_t(s) * unit.classes;
+            u32* out = d.next.data() + std::size_t(base + number[s]) * d.classes;
+            for (u32 c = 0; c < d.classes; ++c)
+                if (row[c] != DEAD) out[c] = unit.accept[row[c]] ? after : base + number[row[c]];
+        }
+    }
+    if (max != NONE) d.accept[total - 1] = 1;
+    d.label.assign(d.accept.begin(), d.accept.end());
+    return true;
+}
+
 Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
     if (rx->kind == Rx::And) return compile_and(rx, limits);
     if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits), limits);
-    if (is_literals(*rx)) return finish(literal_tree(*rx, limits), false);
+    if (is_literals(*rx)) {
+        Dfa tree = literal_tree(*rx, limits);
+        return finish(tree, tree.size() <= 256);
+    }
+    if (rx->kind == Rx::Rep && (rx->max == NONE ? rx->min : rx->max) >= 2 && (rx->max == NONE || rx->max >= rx->min)) {
+        Dfa chain;
+        if (repeat(*automaton(rx->items[0], limits), rx->min, rx->max, limits, chain)) return chain;
+    }
     if (rx->kind == Rx::Cat && std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::And; })) {
         Dfa whole;
         bool ok = true;
@@ -539,51 +656,56 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
             }
         }
         if (ok && !run.empty()) append(rx_cat(run));
-        if (ok && !whole.empty()) return finish(whole, false);
+        if (ok && !whole.empty()) return whole;  // of two trimmed automata: trimmed
     }
     Nfa n(limits);
     u32 start = n.add(), end = build(n, rx, start, 0);
-    n.states[end].label = 1;
+    n.label[end] = 1;
     return determinise(n, start, limits, any_label);
 }
 
 Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool merge) {
     Dfa d;
     if (a.empty() || (b.empty() && !minus)) return finish(d);
-    std::unordered_map<u32, u32> pair_class;
-    std::vector<u8> first;
-    for (int c = 0; c < 256; ++c) {
-        u32 key = u32(a.class_of[c]) << 8 | (b.empty() ? 0u : u32(b.class_of[c]));
-        auto [it, fresh] = pair_class.try_emplace(key, u32(pair_class.size()));
-        if (fresh) first.push_back(u8(c));
-        d.class_of[c] = u8(it->second);
-    }
-    d.classes = u32(pair_class.size());
-    std::unordered_map<u64, u32> ids;
-    std::vector<std::pair<u32, u32>> states;
+    PairClasses classes(a.class_of, b.class_of);
+    std::memcpy(d.class_of, classes.class_of, 256);
+    d.classes = classes.size();
+    FlatMap ids;
+    std::vector<u32> alone(a.size(), NONE);                                 // per state of a: the state where b is dead
+    std::vector<std::pair<u32, u32>> first(b.size(), {NONE, NONE}), states;  // per state of b: the first state of a that met it, and the pair
+    auto add = [&](u32 s, u32 t) {
+        if (states.size() >= limits.dfa_states)
+            throw LimitFault("an intersection needs too many states", limits.dfa_states, states.size() + 1, "simplify the patterns, or raise Limits.dfa_states");
+        states.emplace_back(s, t);
+        bool in_b = t != DEAD && b.accept[t];
+        d.accept.push_back(a.accept[s] && (minus ? !in_b : in_b));
+        return u32(states.size()) - 1;
+    };
     auto intern = [&](u32 s, u32 t) {
-        auto [it, fresh] = ids.try_emplace(u64(s) << 32 | t, u32(states.size()));
-        if (fresh) {
-            if (states.size() >= limits.dfa_states)
-                throw LimitFault("an intersection needs too many states", limits.dfa_states, states.size() + 1, "simplify the patterns, or raise Limits.dfa_states");
-            states.emplace_back(s, t);
-            bool in_b = t != DEAD && b.accept[t];
-            d.accept.push_back(a.accept[s] && (minus ? !in_b : in_b));
-            d.label.push_back(d.accept.back());
-        }
-        return it->second;
+        if (t == DEAD) return alone[s] != NONE ? alone[s] : alone[s] = add(s, t);
+        auto& [met, pair] = first[t];
+        if (met == s) return pair;
+        if (met == NONE) return met = s, pair = add(s, t);
+        u64 key = u64(s) << 32 | t;
+        u32 id = ids.find(key);
+        if (id == NONE) ids.put(key, id = add(s, t));
+        return id;
     };
     intern(a.start, b.empty() ? DEAD : b.start);
     for (std::size_t i = 0; i < states.size(); ++i) {
         auto [s, t] = states[i];
+        const u32 *from_a = a.next.data() + std::size_t(s) * a.classes, *from_b = t == DEAD ? nullptr : b.next.data() + std::size_t(t) * b.classes;
         d.next.resize((i + 1) * std::size_t(d.classes), DEAD);
+        u32* row = d.next.data() + i * d.classes;
+        u32 last_s = DEAD, last_t = DEAD, last = DEAD;
         for (u32 c = 0; c < d.classes; ++c) {
-            u32 s2 = a.step(s, first[c]), t2 = t == DEAD ? DEAD : b.step(t, first[c]);
+            u32 s2 = from_a[classes.a[c]], t2 = from_b ? from_b[classes.b[c]] : DEAD;
             if (s2 == DEAD || (t2 == DEAD && !minus)) continue;
-            u32 to = intern(s2, t2);
-            d.next[i * d.classes + c] = to;
+            if (s2 != last_s || t2 != last_t) last_s = s2, last_t = t2, last = intern(s2, t2);
+            row[c] = last;
         }
     }
+    d.label.assign(d.accept.begin(), d.accept.end());
     return finish(d, merge);
 }
 
@@ -905,11 +1027,11 @@ Dfa compile_labelled(const std::vector<Labelled>& items, const Limits& limits,
     u32 start = n.add();
     for (auto& item : items) {
         u32 s = n.add();
-        n.states[start].eps.push_back(s);
+        n.empty(start, s);
         u32 e = build(n, item.rx, s, 0);
         u32 end = n.add();
-        n.states[e].eps.push_back(end);
-        n.states[end].label = item.label;
+        n.empty(e, end);
+        n.label[end] = item.label;
     }
     Dfa d = determinise(n, start, limits, winner);
     if (!d.empty()) name_states(d);

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <map>
 
+#include "intern.hpp"
+
 namespace weft {
 
 namespace {
@@ -15,6 +17,7 @@ constexpr u32 COUNT_STATES = 4096;  // longer repeats of nonterminals are built 
 struct Net {  // the automaton of one nonterminal while it is being built
     struct Arc {
         u32 label, to;
+        bool operator<(const Arc& o) const { return label != o.label ? label < o.label : to < o.to; }
     };
     std::vector<std::vector<Arc>> out;
     std::vector<u8> final;
@@ -619,55 +622,63 @@ class Builder {
     }
 
     Net subsets(const Net& net) {
+        u32 n = u32(net.out.size());
+        std::vector<u32> scan_at(n + 1, 0), eps_at(n + 1, 0), eps;
+        std::vector<Net::Arc> scans;  // by state, sorted
+        for (u32 s = 0; s < n; ++s) {
+            for (auto& a : net.out[s])
+                if (a.label == EPS) eps.push_back(a.to);
+                else scans.push_back(a);
+            scan_at[s + 1] = u32(scans.size()), eps_at[s + 1] = u32(eps.size());
+            if (scan_at[s + 1] - scan_at[s] > 1) std::sort(scans.begin() + scan_at[s], scans.end());
+        }
         Net d;
-        std::map<std::vector<u32>, u32> ids;
-        std::vector<std::vector<u32>> sets;
-        std::vector<u8> seen(net.out.size(), 0);
-        std::vector<u32> stack;
-        auto intern = [&](std::vector<u32> core) {
-            for (u32 s : core) seen[s] = 1;
-            stack = core;
-            while (!stack.empty()) {
-                u32 s = stack.back();
-                stack.pop_back();
-                for (auto& a : net.out[s])
-                    if (a.label == EPS && !seen[a.to]) seen[a.to] = 1, stack.push_back(a.to), core.push_back(a.to);
+        SpanPool<u32> sets;  // of states with arcs that read, or final ones
+        std::vector<u32> single(n, NONE), core, mark(n, 0);
+        u32 round = 0;
+        auto intern = [&] {  // `core`, closed under empty arcs
+            ++round;
+            for (u32 s : core) mark[s] = round;
+            std::size_t keep = 0;
+            for (std::size_t i = 0; i < core.size(); ++i) {
+                u32 s = core[i];
+                for (u32 k = eps_at[s]; k < eps_at[s + 1]; ++k)
+                    if (mark[eps[k]] != round) mark[eps[k]] = round, core.push_back(eps[k]);
+                if (scan_at[s] < scan_at[s + 1] || net.final[s]) core[keep++] = s;
             }
-            bool final = false;
-            for (u32 s : core) seen[s] = 0, final = final || net.final[s];
             toil(core.size());
-            core.erase(std::remove_if(core.begin(), core.end(), [&](u32 s) {
-                           for (auto& a : net.out[s])
-                               if (a.label != EPS) return false;
-                           return !net.final[s];
-                       }), core.end());
-            std::sort(core.begin(), core.end());
-            auto [it, fresh] = ids.try_emplace(core, u32(sets.size()));
-            if (fresh) {
-                sets.push_back(core);
+            core.resize(keep);
+            if (keep > 1) std::sort(core.begin(), core.end());
+            u32 id = sets.intern(core);
+            if (id == d.out.size()) {
                 spend(1);
                 d.add();
-                d.final.back() = final;
+                for (u32 s : core) d.final[id] = d.final[id] || net.final[s];
             }
-            return it->second;
+            return id;
         };
-        intern({net.entry});
-        std::vector<std::pair<u32, u32>> moves;
-        for (std::size_t i = 0; i < sets.size(); ++i) {
-            if (sets.size() > 8 * net.out.size() + 256) return without_empty_arcs(net);
+        auto state_of = [&](u32 s) {
+            if (single[s] == NONE) core.assign(1, s), single[s] = intern();
+            return single[s];
+        };
+        state_of(net.entry);
+        std::vector<Net::Arc> moves;
+        for (u32 i = 0; i < sets.size(); ++i) {
+            if (sets.size() > 8 * n + 256) return without_empty_arcs(net);
             moves.clear();
-            for (u32 s : sets[i])
-                for (auto& a : net.out[s])
-                    if (a.label != EPS) moves.emplace_back(a.label, a.to);
-            std::sort(moves.begin(), moves.end());
-            moves.erase(std::unique(moves.begin(), moves.end()), moves.end());
-            for (std::size_t k = 0; k < moves.size();) {
-                std::size_t e = k;
-                std::vector<u32> core;
-                while (e < moves.size() && moves[e].first == moves[k].first) core.push_back(moves[e++].second);
-                u32 to = intern(std::move(core));
-                d.arc(u32(i), moves[k].first, to);
-                k = e;
+            u32 members = u32(sets.size(i));
+            for (u32 k = 0; k < members; ++k) {
+                u32 s = sets.begin(i)[k];
+                moves.insert(moves.end(), scans.begin() + scan_at[s], scans.begin() + scan_at[s + 1]);
+            }
+            if (members > 1) std::sort(moves.begin(), moves.end());
+            for (std::size_t k = 0, e; k < moves.size(); k = e) {
+                u32 label = moves[k].label, last = moves[k].to;
+                core.assign(1, last);
+                for (e = k + 1; e < moves.size() && moves[e].label == label; ++e)
+                    if (moves[e].to != last) core.push_back(last = moves[e].to);
+                u32 to = core.size() == 1 ? state_of(last) : intern();
+                d.arc(i, label, to);
             }
         }
         return d;
@@ -694,18 +705,30 @@ class Builder {
 
     Net merge_states(const Net& d) {
         u32 n = u32(d.out.size());
-        std::vector<std::vector<u32>> back(n);
-        for (u32 s = 0; s < n; ++s)
-            for (auto& a : d.out[s]) back[a.to].push_back(s);
         std::vector<u8> live(n, 0), reached(n, 0);
         std::vector<u32> stack;
-        for (u32 s = 0; s < n; ++s)
-            if (d.final[s]) live[s] = 1, stack.push_back(s);
-        while (!stack.empty()) {
-            u32 s = stack.back();
-            stack.pop_back();
-            for (u32 p : back[s])
-                if (!live[p]) live[p] = 1, stack.push_back(p);
+        bool more = true;
+        for (u32 pass = 0; more && pass < 4; ++pass) {  // successors mostly have larger numbers
+            more = false;
+            for (u32 s = n; s-- > 0;)
+                if (!live[s]) {
+                    live[s] = d.final[s];
+                    for (auto& a : d.out[s]) live[s] = live[s] || live[a.to];
+                    more = more || live[s];
+                }
+        }
+        if (more) {
+            std::vector<std::vector<u32>> back(n);
+            for (u32 s = 0; s < n; ++s)
+                for (auto& a : d.out[s]) back[a.to].push_back(s);
+            for (u32 s = 0; s < n; ++s)
+                if (live[s]) stack.push_back(s);
+            while (!stack.empty()) {
+                u32 s = stack.back();
+                stack.pop_back();
+                for (u32 p : back[s])
+                    if (!live[p]) live[p] = 1, stack.push_back(p);
+            }
         }
         Net out;
         if (!live[d.entry]) {
@@ -724,21 +747,22 @@ class Builder {
         for (u32 s = 0; s < n; ++s)
             if (live[s] && reached[s]) number[s] = u32(keep.size()), keep.push_back(s);
         std::vector<Edge> edges;
-        std::unordered_map<u32, u32> labels;
-        std::vector<u32> block(keep.size());
+        std::vector<u32> labels, block(keep.size());
         bool deterministic = true;
-        std::vector<u32> row;
         for (u32 i = 0; i < keep.size(); ++i) {
             block[i] = d.final[keep[i]];
-            row.clear();
+            u32 last = NONE;  // the arcs of subsets() are sorted; those of without_empty_arcs() are not
             for (auto& a : d.out[keep[i]]) {
                 if (number[a.to] == NONE) continue;
-                edges.push_back({i, labels.try_emplace(a.label, u32(labels.size())).first->second, number[a.to]});
-                row.push_back(a.label);
+                edges.push_back({i, a.label, number[a.to]});
+                labels.push_back(a.label);
+                deterministic = deterministic && (last == NONE || last < a.label);
+                last = a.label;
             }
-            std::sort(row.begin(), row.end());
-            deterministic = deterministic && std::adjacent_find(row.begin(), row.end()) == row.end();
         }
+        std::sort(labels.begin(), labels.end());
+        labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+        for (auto& e : edges) e.label = u32(std::lower_bound(labels.begin(), labels.end(), e.label) - labels.begin());
         u32 blocks = u32(keep.size());
         if (deterministic) blocks = minimise(blocks, edges, block);
         else

@@ -37,7 +37,7 @@ Store::Key Store::key_of(const Terminal& t, u32 q, u32 node, bool unlimited) con
         u32 reach = trie.longest + 1;
         u32 low = k < p.min ? p.min - k : 0, high = p.max == NONE ? NONE : p.max - k;
         h.add((unlimited ? 2 : 3) + (s == p.dfa->start ? 2 : 0));  // between two units, or inside one that reads like a whole one
-        h.add(p.dfa->hash[p.dfa->start].a);
+        h.add(p.dfa->hash[p.dfa->start].a), h.add(s == p.dfa->start);  // another state may read the same and be inside a unit
         if (!unlimited) h.add(std::min(low, reach)), h.add(std::min(high, reach));
     }
     for (u32 j = i + 1; j < t.parts.size(); ++j) {

@@ -82,6 +82,8 @@ def pattern(rng: random.Random) -> Expression:
     word = rng.choice(["name", "id", "x", "a", "é", "的", "data"])
     if kind == 0:
         return TEXT
+    if kind == 1 and rng.random() < 0.3:
+        return Repeat(Pattern("(?:[a-f]|na)*[ ,x]"), *rng.choice([(0, 12), (9, 20), (12, None)]))
     if kind == 1:
         return Repeat(CHAR, *rng.choice([(0, 3), (1, 12), (0, 40), (2, 300), (30, None), (1, None)]))
     if kind == 2:

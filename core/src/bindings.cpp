@@ -43,8 +43,8 @@ class SpecReader {
 
     u32 expression(nb::handle h, u32 depth) {
         if (depth > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, depth, "raise Limits.depth");
-        auto known = seen.find(h.ptr());
-        if (known != seen.end()) return known->second;
+        u64 self = u64(reinterpret_cast<std::uintptr_t>(h.ptr()));
+        if (u32 known = seen.find(self); known != NONE) return known;
         auto type = std::find(types.begin(), types.end(), reinterpret_cast<PyObject*>(Py_TYPE(h.ptr())));
         if (type == types.end()) throw nb::type_error("not an expression of weft.grammar.grammar");
         Expr e{};
@@ -84,7 +84,8 @@ class SpecReader {
         g.children.insert(g.children.end(), items.begin(), items.end());
         g.points.insert(g.points.end(), code_points.begin(), code_points.end());
         g.exprs.push_back(e);
-        return seen[h.ptr()] = u32(g.exprs.size()) - 1;
+        seen.put(self, u32(g.exprs.size()) - 1);
+        return u32(g.exprs.size()) - 1;
     }
 
     GrammarSpec g;
@@ -127,7 +128,7 @@ class SpecReader {
     }
     const Limits& limits;
     std::vector<PyObject*> types;
-    std::unordered_map<PyObject*, u32> seen;
+    FlatMap seen;  // by address
 };
 
 // One argument for a mask of `words` words: what the caller lends is checked, never resized.

@@ -152,22 +152,40 @@ bool prefix_free(const Dfa& d);
 void set_start_apart(Dfa& d);
 Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits);
 
+struct Run {
+    u8 lo, hi, cls;
+};
+std::vector<Run> runs_of(const Dfa& d) {  // the bytes as ranges of one class
+    std::vector<Run> runs;
+    for (u32 b = 0; b < 256; ++b)
+        if (runs.empty() || runs.back().cls != d.class_of[b]) runs.push_back({u8(b), u8(b), d.class_of[b]});
+        else runs.back().hi = u8(b);
+    return runs;
+}
+
 u32 embed(Nfa& n, const Dfa& d, u32 from) {  // copies d behind `from`; returns the common end
     u32 end = n.add();
     if (d.empty()) return end;
-    u32 base = n.size();
-    for (u32 s = 0; s < d.size(); ++s) n.add();
+    std::vector<u32> number(d.size(), NONE);
+    std::vector<Run> runs = runs_of(d);
     for (u32 s = 0; s < d.size(); ++s) {
-        for (int b = 0; b < 256;) {
-            u32 t = d.step(s, u8(b));
-            int e = b;
-            while (e < 255 && d.step(s, u8(e + 1)) == t) ++e;
-            if (t != DEAD) n.read(base + s, u8(b), u8(e), base + t);
-            b = e + 1;
-        }
-        if (d.accept[s]) n.empty(base + s, end);
+        const u32* row = d.next.data() + std::size_t(s) * d.classes;
+        bool last = d.accept[s] && std::all_of(row, row + d.classes, [](u32 t) { return t == DEAD; });
+        number[s] = last ? end : n.add();
     }
-    n.empty(from, base + d.start);
+    for (u32 s = 0; s < d.size(); ++s) {
+        if (number[s] == end) continue;
+        const u32* row = d.next.data() + std::size_t(s) * d.classes;
+        for (std::size_t i = 0; i < runs.size();) {
+            u32 t = row[runs[i].cls];
+            std::size_t e = i;
+            while (e + 1 < runs.size() && row[runs[e + 1].cls] == t) ++e;
+            if (t != DEAD) n.read(number[s], runs[i].lo, runs[e].hi, number[t]);
+            i = e + 1;
+        }
+        if (d.accept[s]) n.empty(number[s], end);
+    }
+    n.empty(from, number[d.start]);
     return end;
 }
 
@@ -184,6 +202,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             }
             return from;
         case Rx::Class: {
+            if (depth > 0 && rx->points.ranges.size() > 4) return embed(n, *automaton(rx, n.limits), from);
             u32 end = n.add();
             std::unordered_map<u64, u32> shared;  // one state per distinct tail of continuation bytes
             auto tail = [&](const ByteRange* p, int k, auto& self) -> u32 {
@@ -275,6 +294,191 @@ struct PairClasses {
     u32 size() const { return u32(a.size()); }
 };
 
+// Strongly connected components (Tarjan 1972, without recursion), those that nothing leaves first.
+struct Components {
+    std::vector<u32> of;               // per state; NONE where the start does not lead
+    std::vector<u32> states, at{0};    // those of component c: states[at[c]] .. states[at[c + 1]]
+    u32 count() const { return u32(at.size()) - 1; }
+
+    Components(const Dfa& d, const std::vector<u32>& roots) : of(d.size(), NONE) {
+        std::vector<u32> index(d.size(), NONE), low(d.size()), stack;
+        struct Frame {
+            u32 state, c;
+        };
+        std::vector<Frame> frames;
+        u32 counter = 0;
+        for (u32 root : roots) {
+            if (index[root] != NONE) continue;
+            index[root] = low[root] = counter++;
+            stack.push_back(root), frames.push_back({root, 0});
+            while (!frames.empty()) {
+                u32 s = frames.back().state, c = frames.back().c, lowest = low[s];
+                const u32* row = d.next.data() + std::size_t(s) * d.classes;
+                u32 deeper = NONE, last = DEAD;
+                for (; c < d.classes; ++c) {
+                    u32 t = row[c];
+                    if (t == last || t == DEAD || of[t] != NONE) continue;
+                    last = t;
+                    if (index[t] == NONE) {
+                        deeper = t;
+                        break;
+                    }
+                    lowest = std::min(lowest, index[t]);
+                }
+                low[s] = lowest;
+                if (deeper != NONE) {
+                    frames.back().c = c + 1;
+                    index[deeper] = low[deeper] = counter++;
+                    stack.push_back(deeper), frames.push_back({deeper, 0});
+                    continue;
+                }
+                frames.pop_back();
+                if (!frames.empty()) low[frames.back().state] = std::min(low[frames.back().state], lowest);
+                if (lowest != index[s]) continue;
+                u32 m;
+                do {
+                    m = stack.back();
+                    stack.pop_back();
+                    of[m] = count();
+                    states.push_back(m);
+                } while (m != s);
+                at.push_back(u32(states.size()));
+            }
+        }
+    }
+};
+
+// Equivalent states get one number: `block`, NONE for dead and unreached ones. Returns how many there are.
+//
+// Component by component, what is left first: a state without a circle is known by its row of numbers. A component with circles is
+// minimised in itself (Valmari); then it is either new, or a copy of one that is there, or runs alongside of one that it leads to.
+// Both are found by walking the two side by side from one pair of states.
+u32 merge_states(const Dfa& d, const std::vector<u8>& live, std::vector<u32>& block) {
+    u32 n = d.size(), classes = d.classes;
+    block.assign(n, NONE);
+    Components parts(d, {d.start});
+    constexpr u32 INSIDE = NONE - 1;
+    std::vector<u32> rows, labels;           // of the numbers given so far
+    std::vector<u32> circle;                 // per number: its component with circles, or NONE
+    std::vector<std::pair<u32, u32>> ranges;  // of numbers, of each of those
+    auto label_of = [&](u32 s) { return d.accept[s] ? 1 + d.label[s] : 0; };
+    struct Table {  // hash -> chain of numbers
+        FlatMap head;
+        std::vector<u32> next;
+        u32 find(u64 h) const { return head.find(h >> 1); }
+        void put(u64 h, u32 number) {
+            if (next.size() <= number) next.resize(std::size_t(number) + 1, NONE);
+            next[number] = head.find(h >> 1);
+            if (next[number] == NONE) head.put(h >> 1, number);
+            else head.set(h >> 1, number);
+        }
+    } by_row, by_view;
+    auto hash = [&](u32 label, const u32* row) { return hash_span(row, classes) ^ mix64(label); };
+    std::vector<u32> row(classes), local(n, NONE), inner, reps, pairing, queue;
+    std::vector<Edge> edges;
+    auto number = [&](u32 label, const u32* values, u32 in_circle) {
+        u32 id = u32(labels.size());
+        labels.push_back(label), circle.push_back(in_circle);
+        rows.insert(rows.end(), values, values + classes);
+        return id;
+    };
+    for (u32 k = 0; k < parts.count(); ++k) {
+        const u32 *begin = parts.states.data() + parts.at[k], *end = parts.states.data() + parts.at[k + 1];
+        if (!live[*begin]) continue;
+        auto read = [&](u32 s) {  // the row of s in numbers; successors in the component as INSIDE
+            bool inside = false;
+            for (u32 c = 0; c < classes; ++c) {
+                u32 t = d.next[std::size_t(s) * classes + c];
+                if (t != DEAD && parts.of[t] == k) row[c] = INSIDE, inside = true;
+                else row[c] = t == DEAD ? DEAD : block[t];
+            }
+            return inside;
+        };
+        if (!read(*begin)) {  // one state, no circle
+            u32 s = *begin, label = label_of(s), same;
+            u64 h = hash(label, row.data());
+            for (same = by_row.find(h); same != NONE; same = by_row.next[same])
+                if (labels[same] == label && std::equal(row.begin(), row.end(), rows.begin() + long(std::size_t(same) * classes))) break;
+            if (same == NONE) by_row.put(h, same = number(label, row.data(), NONE));
+            block[s] = same;
+            continue;
+        }
+        u32 m = u32(end - begin), blocks = 1;
+        inner.assign(m, 0);
+        if (m > 1) {
+            std::vector<u64> views(m);
+            edges.clear();
+            for (u32 i = 0; i < m; ++i) local[begin[i]] = i;
+            for (u32 i = 0; i < m; ++i) {
+                read(begin[i]);
+                views[i] = hash(label_of(begin[i]), row.data());
+                for (u32 c = 0; c < classes; ++c)
+                    if (row[c] == INSIDE) edges.push_back({i, c, local[d.next[std::size_t(begin[i]) * classes + c]]});
+            }
+            std::vector<u64> sorted(views);
+            std::sort(sorted.begin(), sorted.end());
+            sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+            for (u32 i = 0; i < m; ++i) inner[i] = u32(std::lower_bound(sorted.begin(), sorted.end(), views[i]) - sorted.begin());
+            blocks = minimise(m, edges, inner);
+        } else {
+            local[*begin] = 0;
+        }
+        reps.assign(blocks, NONE);
+        for (u32 i = m; i-- > 0;) reps[inner[i]] = begin[i];
+        auto matches = [&](u32 y) {  // does reps[0] behave as number y does? fills `pairing`
+            pairing.assign(blocks, NONE);
+            pairing[0] = y;
+            queue.assign(1, 0);
+            for (std::size_t i = 0; i < queue.size(); ++i) {
+                u32 s = reps[queue[i]], z = pairing[queue[i]];
+                if (labels[z] != label_of(s)) return false;
+                for (u32 c = 0; c < classes; ++c) {
+                    u32 t = d.next[std::size_t(s) * classes + c], u = rows[std::size_t(z) * classes + c];
+                    if (t == DEAD || parts.of[t] != k) {
+                        if ((t == DEAD ? DEAD : block[t]) != u) return false;
+                        continue;
+                    }
+                    if (u == DEAD) return false;
+                    u32& p = pairing[inner[local[t]]];
+                    if (p == NONE) p = u, queue.push_back(inner[local[t]]);
+                    else if (p != u) return false;
+                }
+            }
+            return true;
+        };
+        bool found = false;
+        read(reps[0]);
+        for (u32 y = by_view.find(hash(label_of(reps[0]), row.data())); y != NONE && !found; y = by_view.next[y]) found = matches(y);
+        u32 tried = NONE;
+        for (u32 b = 0; b < blocks && !found; ++b)
+            for (u32 c = 0; c < classes && !found; ++c) {
+                u32 t = d.next[std::size_t(reps[b]) * classes + c];
+                if (t == DEAD || block[t] == NONE) continue;
+                u32 other = circle[block[t]];
+                if (other == NONE || other == tried) continue;
+                tried = other;
+                for (u32 y = ranges[other].first; y < ranges[other].second && !found; ++y) found = matches(y);
+            }
+        if (!found) {
+            u32 base = u32(labels.size()), me = u32(ranges.size());
+            ranges.emplace_back(base, base + blocks);
+            pairing.resize(blocks);
+            for (u32 b = 0; b < blocks; ++b) pairing[b] = base + b;
+            for (u32 b = 0; b < blocks; ++b) {
+                read(reps[b]);
+                u64 view = hash(label_of(reps[b]), row.data());
+                for (u32 c = 0; c < classes; ++c)
+                    if (row[c] == INSIDE) row[c] = pairing[inner[local[d.next[std::size_t(reps[b]) * classes + c]]]];
+                u32 id = number(label_of(reps[b]), row.data(), me);
+                by_view.put(view, id);
+                by_row.put(hash(labels[id], row.data()), id);
+            }
+        }
+        for (u32 i = 0; i < m; ++i) block[begin[i]] = pairing[inner[i]];
+    }
+    return u32(labels.size());
+}
+
 // The states from which something is accepted.
 std::vector<u8> find_live(const Dfa& d) {
     u32 n = d.size(), classes = d.classes;
@@ -309,49 +513,66 @@ std::vector<u8> find_live(const Dfa& d) {
     return live;
 }
 
+// Classes of bytes that no state tells apart become one.
+void merge_classes(Dfa& d) {
+    u32 n = d.size();
+    std::vector<u64> h(d.classes, 0);
+    for (std::size_t i = 0; i < d.next.size(); i += d.classes)
+        for (u32 c = 0; c < d.classes; ++c) h[c] = (h[c] ^ d.next[i + c]) * 0x9FB21C651E98DF25ull, h[c] ^= h[c] >> 29;
+    std::vector<u32> keep, to(d.classes);
+    for (u32 c = 0; c < d.classes; ++c) {
+        auto same = [&](u32 k) {
+            for (std::size_t i = 0; i < d.next.size(); i += d.classes)
+                if (d.next[i + c] != d.next[i + k]) return false;
+            return true;
+        };
+        to[c] = u32(keep.size());
+        for (u32 k = 0; k < keep.size() && to[c] == keep.size(); ++k)
+            if (h[keep[k]] == h[c] && same(keep[k])) to[c] = k;
+        if (to[c] == keep.size()) keep.push_back(c);
+    }
+    if (keep.size() == d.classes) return;
+    u32 classes = u32(keep.size());
+    for (u32 s = 0; s < n; ++s)
+        for (u32 k = 0; k < classes; ++k) d.next[std::size_t(s) * classes + k] = d.next[std::size_t(s) * d.classes + keep[k]];
+    d.next.resize(std::size_t(n) * classes);
+    for (u8& c : d.class_of) c = u8(to[c]);
+    d.classes = classes;
+}
+
 // Removes states from which nothing is accepted, merges equivalent ones (unless `merge` is off), numbers the rest by breadth
 // first search.
-Dfa finish(const Dfa& d, bool merge = true) {
+Dfa finish(Dfa d, bool merge = true) {
     u32 n = d.size();
     std::vector<u8> live = find_live(d);
-    if (!merge && d.start == 0 && std::all_of(live.begin(), live.end(), [](u8 x) { return x != 0; }) && n) return d;
+    if (n == 0 || !live[d.start]) {
+        Dfa none;
+        none.classes = 1;
+        return none;
+    }
+    if (!merge && d.start == 0 && std::all_of(live.begin(), live.end(), [](u8 x) { return x != 0; })) return d;
+    if (merge) merge_classes(d);
     Dfa out;
     std::memcpy(out.class_of, d.class_of, 256);
     out.classes = d.classes;
-    if (n == 0 || !live[d.start]) {
-        out.classes = 1;
-        std::memset(out.class_of, 0, 256);
-        return out;
-    }
     std::vector<u32> block(n);
     u32 blocks = n;
-    if (merge) {
-        std::vector<Edge> edges;
-        for (u32 s = 0; s < n; ++s)
-            if (live[s])
-                for (u32 c = 0; c < d.classes; ++c) {
-                    u32 t = d.next[std::size_t(s) * d.classes + c];
-                    if (t != DEAD && live[t]) edges.push_back({s, c, t});
-                }
-        u32 top = 0;
-        for (u32 s = 0; s < n; ++s) top = std::max(top, block[s] = d.accept[s] ? 1 + d.label[s] : 0);
-        for (u32 s = 0; s < n; ++s)
-            if (!live[s]) block[s] = top + 1;
-        blocks = minimise(n, edges, block);
-    } else {
+    if (merge) blocks = merge_states(d, live, block);
+    else
         for (u32 s = 0; s < n; ++s) block[s] = s;
-    }
     std::vector<u32> rep(blocks, NONE), order, number(blocks, NONE);
     for (u32 s = 0; s < n; ++s)
-        if (live[s] && rep[block[s]] == NONE) rep[block[s]] = s;
+        if (live[s] && block[s] != NONE && rep[block[s]] == NONE) rep[block[s]] = s;
     number[block[d.start]] = 0;
     order.push_back(block[d.start]);
-    for (std::size_t i = 0; i < order.size(); ++i)
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const u32* row = d.next.data() + std::size_t(rep[order[i]]) * d.classes;
         for (u32 c = 0; c < d.classes; ++c) {
-            u32 t = d.next[std::size_t(rep[order[i]]) * d.classes + c];
+            u32 t = row[c];
             if (t == DEAD || !live[t]) continue;
             if (number[block[t]] == NONE) number[block[t]] = u32(order.size()), order.push_back(block[t]);
         }
+    }
     out.start = 0;
     out.accept.resize(order.size());
     out.label.resize(order.size());
@@ -468,7 +689,7 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
         }
         d.next.insert(d.next.end(), row.begin(), row.end());
     }
-    return finish(d);
+    return finish(std::move(d));
 }
 
 u32 any_label(const std::vector<u32>& l) { return l[0]; }
@@ -593,6 +814,7 @@ Dfa compile_and(const RxPtr& rx, const Limits& limits) {
 // A unit min to max times, when the text tells where a unit ends: copies in a row.
 bool repeat(Dfa unit, u32 min, u32 max, const Limits& limits, Dfa& d) {
     if (unit.empty() || unit.accept[unit.start] || !prefix_free(unit)) return false;
+    u32 before = unit.size();
     set_start_apart(unit);
     std::vector<u32> number(unit.size(), NONE);
     u32 n = 1;  // the states of a copy: its start, then all but the accepting ones
@@ -621,6 +843,7 @@ bool repeat(Dfa unit, u32 min, u32 max, const Limits& limits, Dfa& d) {
     }
     if (max != NONE) d.accept[total - 1] = 1;
     d.label.assign(d.accept.begin(), d.accept.end());
+    if (unit.size() > before) d = finish(std::move(d));  // below `min` there was no need
     return true;
 }
 
@@ -629,7 +852,8 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
     if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits), limits);
     if (is_literals(*rx)) {
         Dfa tree = literal_tree(*rx, limits);
-        return finish(tree, tree.size() <= 256);
+        bool merge = tree.size() <= 256;
+        return finish(std::move(tree), merge);
     }
     if (rx->kind == Rx::Rep && (rx->max == NONE ? rx->min : rx->max) >= 2 && (rx->max == NONE || rx->max >= rx->min)) {
         Dfa chain;
@@ -706,7 +930,7 @@ Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool m
         }
     }
     d.label.assign(d.accept.begin(), d.accept.end());
-    return finish(d, merge);
+    return finish(std::move(d), merge);
 }
 
 Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits) { return product(a, b, limits, false); }
@@ -727,94 +951,55 @@ void name_states(Dfa& d) {
     u32 n = d.size();
     d.hash.assign(n, {});
     d.reads.assign(n, {});
-    struct Run {
-        u8 lo, hi, cls;
-    };
-    std::vector<Run> runs;  // the bytes as ranges of one class
-    for (int b = 0; b < 256; ++b)
-        if (runs.empty() || runs.back().cls != d.class_of[b]) runs.push_back({u8(b), u8(b), d.class_of[b]});
-        else runs.back().hi = u8(b);
+    // A row is named by the sum, over all bytes, of a weight of the byte times the name of where it leads: this does not depend on how
+    // bytes were put into classes. Classes come in the order of their first bytes.
     std::vector<ByteSet> of_class(d.classes);
-    for (u32 b = 0; b < 256; ++b) of_class[d.class_of[b]].add(u8(b));
+    std::vector<u64> weight_a(d.classes, 0), weight_b(d.classes, 0);
+    std::vector<u8> order;
+    for (u32 b = 0; b < 256; ++b) {
+        u8 c = d.class_of[b];
+        if (of_class[c].empty()) order.push_back(c);
+        of_class[c].add(u8(b));
+        weight_a[c] += mix64(2 * b), weight_b[c] += mix64(2 * b + 1);
+    }
     for (u32 s = 0; s < n; ++s)
         for (u32 c = 0; c < d.classes; ++c)
             if (d.next[std::size_t(s) * d.classes + c] != DEAD) d.reads[s] |= of_class[c];
-    std::vector<u32> index(n, NONE), low(n), comp(n, NONE), stack, order;
-    std::vector<std::pair<u32, u32>> call;
-    u32 counter = 0, comps = 0;
-    std::vector<std::vector<u32>> members;
-    for (u32 root = 0; root < n; ++root) {
-        if (index[root] != NONE) continue;
-        call.emplace_back(root, 0);
-        while (!call.empty()) {
-            auto& [s, c] = call.back();
-            if (c == 0 && index[s] == NONE) index[s] = low[s] = counter++, stack.push_back(s);
-            bool descended = false;
-            while (c < d.classes) {
-                u32 t = d.next[std::size_t(s) * d.classes + c];
-                if (t == DEAD || comp[t] != NONE) {
-                    ++c;
-                    continue;
-                }
-                if (index[t] == NONE) {
-                    call.emplace_back(t, 0);
-                    descended = true;
-                    break;
-                }
-                low[s] = std::min(low[s], index[t]);
-                ++c;
-            }
-            if (descended) continue;
-            u32 done = s;
-            call.pop_back();
-            if (!call.empty()) low[call.back().first] = std::min(low[call.back().first], low[done]);
-            if (low[done] == index[done]) {
-                members.emplace_back();
-                u32 m;
-                do {
-                    m = stack.back();
-                    stack.pop_back();
-                    comp[m] = comps;
-                    members.back().push_back(m);
-                } while (m != done);
-                ++comps;
-            }
-        }
-    }
-    // ranges of bytes, so that the name does not depend on how bytes were put into classes
-    auto describe = [&](u32 s, Hash128& h, auto&& target) {
-        h.add(d.accept[s] ? 1 + d.label[s] : 0);
-        const u32* row = d.next.data() + std::size_t(s) * d.classes;
-        for (std::size_t i = 0; i < runs.size();) {
-            u32 t = row[runs[i].cls];
-            std::size_t e = i;
-            while (e + 1 < runs.size() && row[runs[e + 1].cls] == t) ++e;
-            if (t != DEAD) h.add(u64(runs[i].lo) << 8 | u64(runs[e].hi)), target(t, h);
-            i = e + 1;
-        }
-    };
+    std::vector<u32> all(n);
+    for (u32 i = 0; i < n; ++i) all[i] = i;
+    Components parts(d, all);
+    const std::vector<u32>& comp = parts.of;
+    u32 comps = parts.count();
     std::vector<u32> local(n, NONE), queue;  // queue: the component in the order of the search
     for (u32 k = 0; k < comps; ++k) {
         auto from = [&](u32 root) {
             Hash128 h;
             queue.assign(1, root);
             local[root] = 0;
-            for (std::size_t i = 0; i < queue.size(); ++i)
-                describe(queue[i], h, [&](u32 t, Hash128& g) {
+            for (std::size_t i = 0; i < queue.size(); ++i) {
+                u32 s = queue[i];
+                const u32* row = d.next.data() + std::size_t(s) * d.classes;
+                u64 sum_a = 0, sum_b = 0;
+                for (u8 c : order) {
+                    u32 t = row[c];
+                    if (t == DEAD) continue;
                     if (comp[t] == k) {
                         if (local[t] == NONE) local[t] = u32(queue.size()), queue.push_back(t);
-                        g.add(1 + local[t]);
+                        sum_a += weight_a[c] * mix64(local[t]), sum_b += weight_b[c] * mix64(~u64(local[t]));
                     } else {
-                        g.add(d.hash[t].a), g.add(d.hash[t].b);
+                        sum_a += weight_a[c] * d.hash[t].a, sum_b += weight_b[c] * d.hash[t].b;
                     }
-                });
+                }
+                h.add(d.accept[s] ? 1 + d.label[s] : 0), h.add(sum_a), h.add(sum_b);
+            }
             for (u32 s : queue) local[s] = NONE;
             return h;
         };
-        if (members[k].size() <= 256) {
-            for (u32 s : members[k]) d.hash[s] = from(s);
+        const u32 *begin = parts.states.data() + parts.at[k], *end = parts.states.data() + parts.at[k + 1];
+        if (end - begin <= 256) {
+            for (const u32* s = begin; s < end; ++s) d.hash[*s] = from(*s);
         } else {
-            u32 root = *std::min_element(members[k].begin(), members[k].end());
+            u32 root = *std::min_element(begin, end);
             Hash128 whole = from(root);
             for (std::size_t i = 0; i < queue.size(); ++i) {  // numbers of states mean nothing in another automaton
                 d.hash[queue[i]] = whole;

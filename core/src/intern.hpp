@@ -73,6 +73,7 @@ class FlatMap {
         }
         insert(key, value);
     }
+    void set(u64 key, u32 value) { insert(key, value); }  // of a key that is there
     std::size_t bytes() const { return slots.size() * sizeof(Slot); }
 
   private:

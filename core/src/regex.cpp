@@ -54,47 +54,115 @@ RxPtr rx_rep(RxPtr item, u32 min, u32 max) {
     return r;
 }
 
-RxPtr respell(const RxPtr& item, const std::vector<std::pair<u32, RxPtr>>& spellings) {
-    auto point = [&](u32 c) -> RxPtr {
+namespace {
+
+// All texts of an expression that has few; false when it may have many.
+bool list_words(const RxPtr& rx, std::vector<std::string>& out) {
+    constexpr std::size_t FEW = 32;
+    switch (rx->kind) {
+        case Rx::Empty: out.emplace_back(); return true;
+        case Rx::Bytes: out.push_back(rx->bytes); return true;
+        case Rx::Class:
+            for (auto [lo, hi] : rx->points.ranges)
+                for (u32 c = lo; c <= hi; ++c) {
+                    if (c >= 0xD800 && c < 0xE000) continue;
+                    if (out.size() >= FEW) return false;
+                    u8 b[4];
+                    int n = encode_utf8(c, b);
+                    out.emplace_back(reinterpret_cast<char*>(b), n);
+                }
+            return true;
+        case Rx::Or:
+            for (auto& x : rx->items)
+                if (!list_words(x, out) || out.size() > FEW) return false;
+            return true;
+        case Rx::Cat: {
+            std::vector<std::string> heads{""}, tails, joined;
+            for (auto& x : rx->items) {
+                tails.clear(), joined.clear();
+                if (!list_words(x, tails) || heads.size() * tails.size() > FEW) return false;
+                for (auto& h : heads)
+                    for (auto& t : tails) joined.push_back(h + t);
+                heads.swap(joined);
+            }
+            out.insert(out.end(), heads.begin(), heads.end());
+            return out.size() <= FEW;
+        }
+        default: return false;
+    }
+}
+
+class Respeller {
+  public:
+    explicit Respeller(const std::vector<std::pair<u32, RxPtr>>& s) : spellings(s), words(s.size()) {
+        for (std::size_t k = 0; k < s.size(); ++k)
+            if (!list_words(s[k].second, words[k])) words[k].clear();
+    }
+
+    RxPtr apply(const RxPtr& item) {
+        switch (item->kind) {
+            case Rx::Empty: return item;
+            case Rx::Bytes: {
+                std::vector<RxPtr> out;
+                std::size_t i = 0;
+                u32 c;
+                while (i < item->bytes.size()) {
+                    if (!decode_utf8(item->bytes, i, c))
+                        throw GrammarFault("a literal under Spelled is not valid UTF-8", "text that is made of code points");
+                    out.push_back(point(c));
+                }
+                return rx_cat(std::move(out));
+            }
+            case Rx::Class: {
+                CodePoints listed;
+                std::vector<u32> which;
+                for (u32 k = 0; k < spellings.size(); ++k)
+                    if (item->points.contains(spellings[k].first)) listed.add(spellings[k].first, spellings[k].first), which.push_back(k);
+                if (which.empty()) return item;
+                listed.normalise();
+                std::vector<RxPtr> out{spelled(which)};
+                CodePoints plain = item->points.minus(listed);
+                if (!plain.empty()) out.push_back(rx_class(plain));
+                return rx_or(std::move(out));
+            }
+            case Rx::Not: case Rx::And:
+                throw GrammarFault("Spelled cannot hold And or Not", "a pattern without them", "put And and Not around Spelled");
+            default: break;
+        }
+        auto r = std::make_shared<Rx>(*item);
+        r->automaton.reset();
+        for (auto& x : r->items) x = apply(x);
+        return r;
+    }
+
+  private:
+    const std::vector<std::pair<u32, RxPtr>>& spellings;
+    std::vector<std::vector<std::string>> words;              // per spelling, where it has few
+    std::vector<std::pair<std::vector<u32>, RxPtr>> known;  // most classes hold the same of the listed points, and share one list
+
+    RxPtr point(u32 c) const {
         for (auto& [p, e] : spellings)
             if (p == c) return e;
         u8 b[4];
         int n = encode_utf8(c, b);
         return rx_bytes(std::string(reinterpret_cast<char*>(b), n));
-    };
-    switch (item->kind) {
-        case Rx::Empty: return item;
-        case Rx::Bytes: {
-            std::vector<RxPtr> out;
-            std::size_t i = 0;
-            u32 c;
-            while (i < item->bytes.size()) {
-                if (!decode_utf8(item->bytes, i, c))
-                    throw GrammarFault("a literal under Spelled is not valid UTF-8", "text that is made of code points");
-                out.push_back(point(c));
-            }
-            return rx_cat(std::move(out));
-        }
-        case Rx::Class: {
-            CodePoints listed;
-            std::vector<RxPtr> out;
-            for (auto& [p, e] : spellings)
-                if (item->points.contains(p)) listed.add(p, p), out.push_back(e);
-            if (out.empty()) return item;
-            listed.normalise();
-            CodePoints plain = item->points.minus(listed);
-            if (!plain.empty()) out.push_back(rx_class(plain));
-            return rx_or(std::move(out));
-        }
-        default: break;
     }
-    auto r = std::make_shared<Rx>(*item);
-    r->automaton.reset();
-    for (auto& x : r->items) x = respell(x, spellings);
-    if (r->kind == Rx::Not || r->kind == Rx::And)
-        throw GrammarFault("Spelled cannot hold And or Not", "a pattern without them", "put And and Not around Spelled");
-    return r;
-}
+    RxPtr spelled(const std::vector<u32>& which) {
+        for (auto& [key, rx] : known)
+            if (key == which) return rx;
+        std::vector<RxPtr> out;
+        for (u32 k : which)
+            if (words[k].empty()) out.push_back(spellings[k].second);
+            else
+                for (auto& w : words[k]) out.push_back(rx_bytes(w));
+        known.emplace_back(which, rx_or(std::move(out)));
+        return known.back().second;
+    }
+};
+
+}  // namespace
+
+RxPtr respell(const RxPtr& item, const std::vector<std::pair<u32, RxPtr>>& spellings) { return Respeller(spellings).apply(item); }
 
 namespace {
 

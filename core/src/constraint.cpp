@@ -29,10 +29,10 @@ void Constraint::mask(u32 state, u32* out) {
     u32 words = vocabulary->words();
     auto it = masks.find(state);
     if (it != masks.end()) {
-        std::memcpy(out, it->second.data(), std::size_t(words) * 4);
+        std::copy(it->second.begin(), it->second.end(), out);
         return;
     }
-    std::memset(out, 0, std::size_t(words) * 4);
+    std::fill_n(out, words, 0u);
     engine->add_mask(state, out);
     auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
     std::vector<u32> found;
@@ -146,7 +146,7 @@ bool Matcher::advance(Place& p, u32 token) {
 
 void Matcher::mask(u32* out) {
     if (stopped) {
-        std::memset(out, 0, std::size_t(constraint->vocabulary->words()) * 4);
+        std::fill_n(out, constraint->vocabulary->words(), 0u);
         return;
     }
     std::lock_guard<std::mutex> guard(constraint->lock);
@@ -209,7 +209,7 @@ std::size_t Matcher::count_legal(const std::vector<u32>& draft) {
 
 void Matcher::masks(const std::vector<u32>& draft, u32* out) {
     std::size_t words = constraint->vocabulary->words();
-    std::memset(out, 0, words * 4 * (draft.size() + 1));
+    std::fill_n(out, words * (draft.size() + 1), 0u);
     if (stopped) return;
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();

@@ -144,8 +144,9 @@ struct Nfa {
 
 Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::function<u32(const std::vector<u32>&)>& winner);
 Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool merge = true);  // a AND b, or a AND NOT b
-Dfa compile_plain(const RxPtr& rx, const Limits& limits);
-std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits);
+// `depth`: automata that are being made around this one.
+Dfa compile_plain(const RxPtr& rx, const Limits& limits, u32 depth = 0);
+std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits, u32 depth);
 Dfa complement(const Dfa& d, const Limits& limits);
 bool is_literals(const Rx& x);
 bool prefix_free(const Dfa& d);
@@ -226,7 +227,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             for (auto& x : rx->items) from = build(n, x, from, depth + 1);
             return from;
         case Rx::Or: {
-            if (is_literals(*rx) && rx->items.size() >= 8) return embed(n, *automaton(rx, n.limits), from);
+            if (is_literals(*rx) && rx->items.size() >= 8) return embed(n, *automaton(rx, n.limits, 0), from);
             u32 end = n.add();
             for (auto& x : rx->items) {
                 u32 s = n.add();
@@ -274,7 +275,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             }
             return end;
         }
-        case Rx::And: case Rx::Not: return embed(n, *automaton(rx, n.limits), from);
+        case Rx::And: case Rx::Not: return embed(n, *automaton(rx, n.limits, depth / 4 + 1), from);
     }
     return from;
 }
@@ -783,18 +784,18 @@ bool concatenate(const Dfa& a, const Dfa& b, Dfa& d) {
 }
 
 // The automaton of an expression; kept with it, because front ends share their expressions.
-std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits) {
+std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits, u32 depth) {
     if (auto kept = std::atomic_load(&rx->automaton)) return kept;
-    auto d = std::make_shared<const Dfa>(compile_plain(rx, limits));
+    auto d = std::make_shared<const Dfa>(compile_plain(rx, limits, depth));
     std::atomic_store(&rx->automaton, d);
     return d;
 }
 
-Dfa compile_and(const RxPtr& rx, const Limits& limits) {
+Dfa compile_and(const RxPtr& rx, const Limits& limits, u32 depth) {
     std::shared_ptr<const Dfa> d;
     bool text = false;
     for (auto& x : rx->items)
-        if (x->kind != Rx::Not) d = d ? std::make_shared<const Dfa>(intersect(*d, *automaton(x, limits), limits)) : automaton(x, limits), text = text || is_text(x);
+        if (x->kind != Rx::Not) d = d ? std::make_shared<const Dfa>(intersect(*d, *automaton(x, limits, depth + 1), limits)) : automaton(x, limits, depth + 1), text = text || is_text(x);
     if (!d || !text) {  // what Not leaves must be valid UTF-8
         CodePoints all;
         all.add(0, MAX_CODE_POINT);
@@ -806,7 +807,7 @@ Dfa compile_and(const RxPtr& rx, const Limits& limits) {
     for (auto& x : rx->items) {
         if (x->kind != Rx::Not) continue;
         bool merge = !is_literals(*x->items[0]) && x->items[0]->kind != Rx::Bytes;  // taking words away makes no two states alike
-        d = std::make_shared<const Dfa>(product(*d, *automaton(x->items[0], limits), limits, true, merge));
+        d = std::make_shared<const Dfa>(product(*d, *automaton(x->items[0], limits, depth + 1), limits, true, merge));
     }
     return *d;
 }
@@ -847,9 +848,11 @@ bool repeat(Dfa unit, u32 min, u32 max, const Limits& limits, Dfa& d) {
     return true;
 }
 
-Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
-    if (rx->kind == Rx::And) return compile_and(rx, limits);
-    if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits), limits);
+Dfa compile_plain(const RxPtr& rx, const Limits& limits, u32 depth) {
+    // each level takes some 2 KB of stack, and threads may have no more than 512
+    if (depth > limits.depth / 4) throw LimitFault("And, Not and repeats are nested too deeply", limits.depth / 4, depth, "raise Limits.depth");
+    if (rx->kind == Rx::And) return compile_and(rx, limits, depth);
+    if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits, depth + 1), limits);
     if (is_literals(*rx)) {
         Dfa tree = literal_tree(*rx, limits);
         bool merge = tree.size() <= 256;
@@ -857,7 +860,7 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
     }
     if (rx->kind == Rx::Rep && (rx->max == NONE ? rx->min : rx->max) >= 2 && (rx->max == NONE || rx->max >= rx->min)) {
         Dfa chain;
-        if (repeat(*automaton(rx->items[0], limits), rx->min, rx->max, limits, chain)) return chain;
+        if (repeat(*automaton(rx->items[0], limits, depth + 1), rx->min, rx->max, limits, chain)) return chain;
     }
     if (rx->kind == Rx::Cat && std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::And; })) {
         Dfa whole;
@@ -865,7 +868,7 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
         std::vector<RxPtr> run;
         bool begun = false;
         auto append = [&](const RxPtr& x) {
-            auto d = automaton(x, limits);
+            auto d = automaton(x, limits, depth + 1);
             Dfa joined;
             if (!begun) joined = *d, begun = true;
             else ok = ok && concatenate(whole, *d, joined);
@@ -883,7 +886,7 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits) {
         if (ok && !whole.empty()) return whole;  // of two trimmed automata: trimmed
     }
     Nfa n(limits);
-    u32 start = n.add(), end = build(n, rx, start, 0);
+    u32 start = n.add(), end = build(n, rx, start, depth * 4);  // whose own levels are smaller
     n.label[end] = 1;
     return determinise(n, start, limits, any_label);
 }

@@ -44,6 +44,21 @@ u32 Frontiers::close(const Below* p, std::size_t n) {
         for (u32 k = m.call_at[at.ret]; k < m.call_at[at.ret + 1]; ++k)
             calls.push_back({m.calls[k].symbol, {m.calls[k].state, at.node}});
     };
+    // few places are looked through; an ambiguous grammar has one per byte of the text, and those are looked up
+    constexpr std::size_t FEW = 16;
+    auto key = [](const Below& b) { return u64(b.ret) << 32 | b.node; };
+    bool listed = false;
+    auto is_new = [&](const Below& b) {
+        if (work.size() < FEW) return std::find(work.begin(), work.end(), b) == work.end();
+        if (!listed) {
+            listed = true;
+            found.clear();
+            for (auto& w : work) found.put(key(w), 1);
+        }
+        if (found.find(key(b)) != NONE) return false;
+        found.put(key(b), 1);
+        return true;
+    };
     for (std::size_t i = 0; i < work.size(); ++i) {
         Below at = work[i];
         if (at.ret == ACCEPT) {
@@ -53,7 +68,7 @@ u32 Frontiers::close(const Below* p, std::size_t n) {
         if (m.is_final[at.ret])
             for (std::size_t k = 0, c = nodes.size(at.node); k < c; ++k) {
                 Below b = nodes.begin(at.node)[k];
-                if (std::find(work.begin(), work.end(), b) == work.end()) work.push_back(b);
+                if (is_new(b)) work.push_back(b);
             }
         if (!m.only_final[at.ret]) expand(at);
     }

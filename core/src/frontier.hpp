@@ -75,6 +75,7 @@ class Frontiers {
     std::vector<u32> closures;  // per places_ id: the frontier, or NONE
     void find_reads(u32 frontier);
     FlatMap steps;
+    FlatMap found;  // the places of one closure, where they are many
     std::vector<u8> has_reads;
     std::vector<ByteSet> read_sets;
     std::vector<Item> out, next;      // these and the following: working space

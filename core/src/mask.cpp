@@ -2,8 +2,13 @@
 
 namespace weft {
 
-void Masker::visit(u32 node, u32 frontier, u32* mask) {
-    if (trie.end[node] - node <= Store::WIDE) return descend(node, frontier, mask);
+void Masker::visit(u32 node, u32 frontier, u32* mask, u32 depth) {
+    if (trie.end[node] - node <= Store::WIDE || depth > DEEP) return descend(node, frontier, mask);
+    if (depth > 0) {  // lexemes that may end anywhere come to a place in many ways
+        u64 key = u64(node) << 32 | frontier;
+        if (visited.find(key) != NONE) return;
+        visited.put(key, 1);
+    }
     std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier)), few;
     std::vector<Below> after;
     ByteSet bytes;
@@ -26,7 +31,7 @@ void Masker::visit(u32 node, u32 frontier, u32* mask) {
         u32 next = f.closure(after);
         if (next == Frontiers::EMPTY) continue;
         rests(*e, next, mask);
-        for (u32 x : e->wide) visit(x, next, mask);
+        for (u32 x : e->wide) visit(x, next, mask, depth + 1);
     }
     if (few.empty()) return;
     u32 part = few.size() == items.size() ? frontier : f.of(few);
@@ -37,7 +42,7 @@ void Masker::visit(u32 node, u32 frontier, u32* mask) {
         if (to == Frontiers::EMPTY) return;
         ++nodes;
         trie.set(c, mask);
-        if (trie.end[c] > c + 1) visit(c, to, mask);
+        if (trie.end[c] > c + 1) visit(c, to, mask, depth + 1);
     });
 }
 

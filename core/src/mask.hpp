@@ -15,12 +15,16 @@ class Masker {
   public:
     Masker(Frontiers& f, Store& store) : f(f), store(store), trie(store.trie) {}
     // ORs the tokens that may follow `frontier` into mask[words].
-    void add(u32 frontier, u32* mask) { visit(0, frontier, mask); }
+    void add(u32 frontier, u32* mask) {
+        visited.clear();
+        visit(0, frontier, mask, 0);
+    }
     u64 nodes = 0;  // trie nodes walked so far: the unit of work
 
   private:
     static constexpr u32 FEW = 6;  // bytes an item may read to be walked rather than looked up
-    void visit(u32 node, u32 frontier, u32* mask);
+    static constexpr u32 DEEP = 64;  // below it all is walked: `visit` calls itself, and tokens may be long
+    void visit(u32 node, u32 frontier, u32* mask, u32 depth);
     void descend(u32 node, u32 frontier, u32* mask);
     void rests(const Entry& e, u32 frontier, u32* mask);
 
@@ -33,6 +37,7 @@ class Masker {
         ByteSet reads;
     };
     std::vector<Frame> stack;
+    FlatMap visited;  // (node, frontier) of this call of add
 };
 
 }  // namespace weft

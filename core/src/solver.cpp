@@ -163,7 +163,7 @@ std::unordered_map<u32, u32> Solver::index(std::size_t level) const {
 
 void Solver::mask(u32 element, u32* out) {
     std::lock_guard<std::mutex> guard(constraint->lock);
-    std::memset(out, 0, std::size_t(constraint->vocabulary->words()) * 4);
+    std::fill_n(out, constraint->vocabulary->words(), 0u);
     auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
     std::unordered_map<u32, bool> verdict;
     if (element >= hole) {

@@ -203,7 +203,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             }
             return from;
         case Rx::Class: {
-            if (depth > 0 && rx->points.ranges.size() > 4) return embed(n, *automaton(rx, n.limits), from);
+            if (depth > 0 && rx->points.ranges.size() > 4) return embed(n, *automaton(rx, n.limits, 0), from);
             u32 end = n.add();
             std::unordered_map<u64, u32> shared;  // one state per distinct tail of continuation bytes
             auto tail = [&](const ByteRange* p, int k, auto& self) -> u32 {

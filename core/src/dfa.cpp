@@ -448,8 +448,10 @@ u32 merge_states(const Dfa& d, const std::vector<u8>& live, std::vector<u32>& bl
             return true;
         };
         bool found = false;
+        constexpr u32 PATIENCE = 256;  // candidates that are tried: a copy that is kept costs memory only
+        u32 tries = 0;
         read(reps[0]);
-        for (u32 y = by_view.find(hash(label_of(reps[0]), row.data())); y != NONE && !found; y = by_view.next[y]) found = matches(y);
+        for (u32 y = by_view.find(hash(label_of(reps[0]), row.data())); y != NONE && !found && tries++ < PATIENCE; y = by_view.next[y]) found = matches(y);
         u32 tried = NONE;
         for (u32 b = 0; b < blocks && !found; ++b)
             for (u32 c = 0; c < classes && !found; ++c) {
@@ -458,7 +460,7 @@ u32 merge_states(const Dfa& d, const std::vector<u8>& live, std::vector<u32>& bl
                 u32 other = circle[block[t]];
                 if (other == NONE || other == tried) continue;
                 tried = other;
-                for (u32 y = ranges[other].first; y < ranges[other].second && !found; ++y) found = matches(y);
+                for (u32 y = ranges[other].first; y < ranges[other].second && !found && tries++ < 2 * PATIENCE; ++y) found = matches(y);
             }
         if (!found) {
             u32 base = u32(labels.size()), me = u32(ranges.size());

@@ -28,11 +28,15 @@ struct Net {  // the automaton of one nonterminal while it is being built
         return u32(out.size()) - 1;
     }
     void arc(u32 from, u32 label, u32 to) { out[from].push_back({label, to}); }
-    u32 arcs() const {
-        u32 n = 0;
-        for (auto& o : out) n += u32(o.size());
-        return n;
-    }
+};
+
+struct Box {  // the same, deterministic and minimal, without empty arcs (but see without_empty_arcs)
+    std::vector<u32> at{0};  // arcs of state s: arcs[at[s]] .. arcs[at[s + 1]]
+    std::vector<Net::Arc> arcs;
+    std::vector<u8> final;
+    u32 entry = 0;
+    u32 size() const { return u32(final.size()); }
+    void end_state(bool is_final) { at.push_back(u32(arcs.size())), final.push_back(is_final); }
 };
 
 class Builder {
@@ -81,6 +85,7 @@ class Builder {
     std::shared_ptr<Machine> machine;
     std::unordered_map<std::string_view, u32> boxes;
     std::vector<Net> nets;
+    std::vector<Box> reduced;
     std::vector<u8> wanted, nullable;
     std::vector<u32> called;
     std::unordered_map<std::string, u32> terminal_ids;
@@ -588,51 +593,73 @@ class Builder {
         std::vector<std::vector<u32>> members;
         components(calls, members);
         inlined.assign(nets.size(), 0);
+        reduced.resize(nets.size());
         for (auto& ms : members)
             for (u32 b : ms) {
                 if (nets[b].out.empty()) continue;
-                reduce(nets[b]);
+                reduced[b] = reduce(nets[b]);
                 bool recursive = ms.size() > 1 || std::count(calls[b].begin(), calls[b].end(), b);
-                u32 size = u32(nets[b].out.size()), arcs = nets[b].arcs();
+                std::size_t size = reduced[b].size(), arcs = reduced[b].arcs.size();
                 inlined[b] = b != start && !recursive && ((size <= 8 && arcs <= 16) || (uses[b] == 1 && size <= 48));
             }
     }
 
-    void reduce(Net& net) {
-        for (u32 s = 0, n = u32(net.out.size()); s < n; ++s)  // splice the inlined boxes in
-            for (std::size_t k = 0; k < net.out[s].size(); ++k) {
-                Net::Arc a = net.out[s][k];
-                if (a.label == EPS || !(a.label & BOX) || !inlined[a.label & ~BOX]) continue;
-                const Net& box = nets[a.label & ~BOX];
-                u32 base = u32(net.out.size());
-                for (u32 q = 0; q < box.out.size(); ++q) {
-                    state(net);
-                    for (auto& x : box.out[q]) net.arc(base + q, x.label, base + x.to);
-                    if (box.final[q]) net.arc(base + q, EPS, a.to);
-                }
-                net.out[s][k] = {EPS, base + box.entry};
-            }
-        Net d = subsets(net);
-        if (d.final[d.entry]) {  // the empty text is the callers' business
-            u32 e = d.add();
-            d.out[e] = d.out[d.entry];
-            d.entry = e;
-        }
-        net = merge_states(d);
-    }
+    struct Flat {  // a net with the inlined boxes spliced in: arcs that read, and empty ones
+        std::vector<u32> scan_at{0}, eps_at{0}, eps;
+        std::vector<Net::Arc> scans;
+        std::vector<u8> final;
+        u32 entry = 0;
+        u32 size() const { return u32(final.size()); }
+        void end_state(bool is_final) { scan_at.push_back(u32(scans.size())), eps_at.push_back(u32(eps.size())), final.push_back(is_final); }
+    };
 
-    Net subsets(const Net& net) {
-        u32 n = u32(net.out.size());
-        std::vector<u32> scan_at(n + 1, 0), eps_at(n + 1, 0), eps;
-        std::vector<Net::Arc> scans;  // by state, sorted
+    Box reduce(const Net& net) {
+        Flat flat;
+        flat.entry = net.entry;
+        struct Splice {
+            u32 box, to;
+        };
+        std::vector<Splice> splices;
+        u32 n = u32(net.out.size()), base = n;
         for (u32 s = 0; s < n; ++s) {
             for (auto& a : net.out[s])
-                if (a.label == EPS) eps.push_back(a.to);
-                else scans.push_back(a);
-            scan_at[s + 1] = u32(scans.size()), eps_at[s + 1] = u32(eps.size());
-            if (scan_at[s + 1] - scan_at[s] > 1) std::sort(scans.begin() + scan_at[s], scans.end());
+                if (a.label == EPS) {
+                    flat.eps.push_back(a.to);
+                } else if ((a.label & BOX) && inlined[a.label & ~BOX]) {
+                    const Box& box = reduced[a.label & ~BOX];
+                    flat.eps.push_back(base + box.entry);
+                    base += box.size();
+                    splices.push_back({a.label & ~BOX, a.to});
+                } else {
+                    flat.scans.push_back(a);
+                }
+            if (flat.scans.size() - flat.scan_at.back() > 1) std::sort(flat.scans.begin() + flat.scan_at.back(), flat.scans.end());
+            flat.end_state(net.final[s]);
         }
-        Net d;
+        spend(base - n);
+        for (auto& splice : splices) {
+            const Box& box = reduced[splice.box];
+            base = flat.size();
+            for (u32 q = 0; q < box.size(); ++q) {
+                for (u32 k = box.at[q]; k < box.at[q + 1]; ++k) flat.scans.push_back({box.arcs[k].label, base + box.arcs[k].to});
+                if (box.final[q]) flat.eps.push_back(splice.to);
+                std::sort(flat.scans.begin() + flat.scan_at.back(), flat.scans.end());
+                flat.end_state(false);
+            }
+        }
+        Box d;
+        bool deterministic = subsets(flat, d);
+        if (!deterministic) d = without_empty_arcs(flat);
+        if (d.final[d.entry]) {  // the empty text is the callers' business
+            for (u32 k = d.at[d.entry]; k < d.at[d.entry + 1]; ++k) d.arcs.push_back(Net::Arc(d.arcs[k]));
+            d.end_state(false);
+            d.entry = d.size() - 1;
+        }
+        return merge_states(d, deterministic);
+    }
+
+    bool subsets(const Flat& net, Box& d) {
+        u32 n = net.size();
         SpanPool<u32> sets;  // of states with arcs that read, or final ones
         std::vector<u32> single(n, NONE), core, mark(n, 0);
         u32 round = 0;
@@ -642,19 +669,15 @@ class Builder {
             std::size_t keep = 0;
             for (std::size_t i = 0; i < core.size(); ++i) {
                 u32 s = core[i];
-                for (u32 k = eps_at[s]; k < eps_at[s + 1]; ++k)
-                    if (mark[eps[k]] != round) mark[eps[k]] = round, core.push_back(eps[k]);
-                if (scan_at[s] < scan_at[s + 1] || net.final[s]) core[keep++] = s;
+                for (u32 k = net.eps_at[s]; k < net.eps_at[s + 1]; ++k)
+                    if (mark[net.eps[k]] != round) mark[net.eps[k]] = round, core.push_back(net.eps[k]);
+                if (net.scan_at[s] < net.scan_at[s + 1] || net.final[s]) core[keep++] = s;
             }
             toil(core.size());
             core.resize(keep);
             if (keep > 1) std::sort(core.begin(), core.end());
-            u32 id = sets.intern(core);
-            if (id == d.out.size()) {
-                spend(1);
-                d.add();
-                for (u32 s : core) d.final[id] = d.final[id] || net.final[s];
-            }
+            u32 before = sets.size(), id = sets.intern(core);
+            if (id == before) spend(1);
             return id;
         };
         auto state_of = [&](u32 s) {
@@ -664,12 +687,14 @@ class Builder {
         state_of(net.entry);
         std::vector<Net::Arc> moves;
         for (u32 i = 0; i < sets.size(); ++i) {
-            if (sets.size() > 8 * n + 256) return without_empty_arcs(net);
+            if (sets.size() > 8 * n + 256) return false;
             moves.clear();
+            bool final = false;
             u32 members = u32(sets.size(i));
             for (u32 k = 0; k < members; ++k) {
                 u32 s = sets.begin(i)[k];
-                moves.insert(moves.end(), scans.begin() + scan_at[s], scans.begin() + scan_at[s + 1]);
+                final = final || net.final[s];
+                moves.insert(moves.end(), net.scans.begin() + net.scan_at[s], net.scans.begin() + net.scan_at[s + 1]);
             }
             if (members > 1) std::sort(moves.begin(), moves.end());
             for (std::size_t k = 0, e; k < moves.size(); k = e) {
@@ -678,104 +703,124 @@ class Builder {
                 for (e = k + 1; e < moves.size() && moves[e].label == label; ++e)
                     if (moves[e].to != last) core.push_back(last = moves[e].to);
                 u32 to = core.size() == 1 ? state_of(last) : intern();
-                d.arc(i, label, to);
+                d.arcs.push_back({label, to});
             }
+            d.end_state(final);
         }
-        return d;
+        return true;
     }
 
     // The rare box whose subsets explode keeps its choices; the frontier carries them.
-    Net without_empty_arcs(const Net& net) {
-        Net d;
+    Box without_empty_arcs(const Flat& net) {
+        Box d;
         d.entry = net.entry;
-        for (u32 s = 0; s < net.out.size(); ++s) {
-            state(d);
-            std::vector<u8> in = closure(net, s);
-            toil(in.size() / 16);
-            for (u32 q = 0; q < net.out.size(); ++q) {
-                if (!in[q]) continue;
-                d.final[s] = d.final[s] || net.final[q];
-                toil(net.out[q].size());
-                for (auto& a : net.out[q])
-                    if (a.label != EPS) d.arc(s, a.label, a.to);
+        std::vector<u32> reached, mark(net.size(), NONE);
+        for (u32 s = 0; s < net.size(); ++s) {
+            spend(1);
+            bool final = false;
+            reached.assign(1, s);
+            mark[s] = s;
+            for (std::size_t i = 0; i < reached.size(); ++i) {
+                u32 q = reached[i];
+                final = final || net.final[q];
+                for (u32 k = net.eps_at[q]; k < net.eps_at[q + 1]; ++k)
+                    if (mark[net.eps[k]] != s) mark[net.eps[k]] = s, reached.push_back(net.eps[k]);
+                toil(1 + net.scan_at[q + 1] - net.scan_at[q]);
+                d.arcs.insert(d.arcs.end(), net.scans.begin() + net.scan_at[q], net.scans.begin() + net.scan_at[q + 1]);
             }
+            d.end_state(final);
         }
         return d;
     }
 
-    Net merge_states(const Net& d) {
-        u32 n = u32(d.out.size());
-        std::vector<u8> live(n, 0), reached(n, 0);
-        std::vector<u32> stack;
-        bool more = true;
-        for (u32 pass = 0; more && pass < 4; ++pass) {  // successors mostly have larger numbers
+    static Box nothing() {
+        Box out;
+        out.end_state(false);
+        return out;
+    }
+
+    Box merge_states(const Box& d, bool deterministic) {
+        u32 n = d.size();
+        std::vector<u32> order;  // what is reached, targets before sources where there is no circle
+        std::vector<u8> seen(n, 0);
+        std::vector<std::pair<u32, u32>> path{{d.entry, d.at[d.entry]}};
+        bool circle = false;
+        seen[d.entry] = 1;
+        while (!path.empty()) {
+            auto& [s, k] = path.back();
+            if (k == d.at[s + 1]) {
+                seen[s] = 2;
+                order.push_back(s);
+                path.pop_back();
+                continue;
+            }
+            u32 to = d.arcs[k++].to;
+            circle = circle || seen[to] == 1;
+            if (!seen[to]) seen[to] = 1, path.emplace_back(to, d.at[to]);
+        }
+        return deterministic && !circle ? merge_straight(d, order) : merge_circles(d, deterministic, order);
+    }
+
+    // Without a circle: a state is what its arcs are.
+    Box merge_straight(const Box& d, const std::vector<u32>& order) {
+        SpanPool<u32> rows;
+        std::vector<u32> number(d.size(), NONE), row;
+        for (u32 s : order) {
+            row.assign(1, d.final[s]);
+            for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
+                if (number[d.arcs[k].to] != NONE) row.push_back(d.arcs[k].label), row.push_back(number[d.arcs[k].to]);
+            if (d.final[s] || row.size() > 1) number[s] = rows.intern(row);
+        }
+        if (number[d.entry] == NONE) return nothing();
+        Box out;
+        out.entry = number[d.entry];
+        for (u32 s = 0; s < rows.size(); ++s) {
+            const u32* r = rows.begin(s);
+            for (std::size_t k = 1; k < rows.size(s); k += 2) out.arcs.push_back({r[k], r[k + 1]});
+            out.end_state(r[0]);
+        }
+        return out;
+    }
+
+    Box merge_circles(const Box& d, bool deterministic, const std::vector<u32>& order) {
+        u32 n = d.size();
+        std::vector<u8> live(n, 0);
+        for (bool more = true; more;) {  // in few rounds: targets come before most of their sources
             more = false;
-            for (u32 s = n; s-- > 0;)
-                if (!live[s]) {
-                    live[s] = d.final[s];
-                    for (auto& a : d.out[s]) live[s] = live[s] || live[a.to];
-                    more = more || live[s];
-                }
-        }
-        if (more) {
-            std::vector<std::vector<u32>> back(n);
-            for (u32 s = 0; s < n; ++s)
-                for (auto& a : d.out[s]) back[a.to].push_back(s);
-            for (u32 s = 0; s < n; ++s)
-                if (live[s]) stack.push_back(s);
-            while (!stack.empty()) {
-                u32 s = stack.back();
-                stack.pop_back();
-                for (u32 p : back[s])
-                    if (!live[p]) live[p] = 1, stack.push_back(p);
+            toil(n);
+            for (u32 s : order) {
+                if (live[s]) continue;
+                bool yes = d.final[s];
+                for (u32 k = d.at[s]; k < d.at[s + 1] && !yes; ++k) yes = live[d.arcs[k].to];
+                live[s] = yes, more = more || yes;
             }
         }
-        Net out;
-        if (!live[d.entry]) {
-            out.entry = out.add();
-            return out;
-        }
-        reached[d.entry] = 1;
-        stack.push_back(d.entry);
-        while (!stack.empty()) {
-            u32 s = stack.back();
-            stack.pop_back();
-            for (auto& a : d.out[s])
-                if (live[a.to] && !reached[a.to]) reached[a.to] = 1, stack.push_back(a.to);
-        }
-        std::vector<u32> keep, number(n, NONE);
-        for (u32 s = 0; s < n; ++s)
-            if (live[s] && reached[s]) number[s] = u32(keep.size()), keep.push_back(s);
-        std::vector<Edge> edges;
-        std::vector<u32> labels, block(keep.size());
-        bool deterministic = true;
-        for (u32 i = 0; i < keep.size(); ++i) {
-            block[i] = d.final[keep[i]];
-            u32 last = NONE;  // the arcs of subsets() are sorted; those of without_empty_arcs() are not
-            for (auto& a : d.out[keep[i]]) {
-                if (number[a.to] == NONE) continue;
-                edges.push_back({i, a.label, number[a.to]});
-                labels.push_back(a.label);
-                deterministic = deterministic && (last == NONE || last < a.label);
-                last = a.label;
-            }
-        }
-        std::sort(labels.begin(), labels.end());
-        labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-        for (auto& e : edges) e.label = u32(std::lower_bound(labels.begin(), labels.end(), e.label) - labels.begin());
+        if (!live[d.entry]) return nothing();
+        std::vector<u32> keep, number(n, NONE), labels;
+        for (u32 s : order)
+            if (live[s]) number[s] = u32(keep.size()), keep.push_back(s);
+        std::vector<u32> block(keep.size());
         u32 blocks = u32(keep.size());
-        if (deterministic) blocks = minimise(blocks, edges, block);
-        else
-            for (u32 i = 0; i < blocks; ++i) block[i] = i;
-        std::vector<u8> done(blocks, 0);
-        for (u32 k = 0; k < blocks; ++k) out.add();
+        for (u32 i = 0; i < blocks; ++i) block[i] = deterministic ? d.final[keep[i]] : i;
+        if (deterministic) {
+            std::vector<Edge> edges;
+            for (u32 i = 0; i < blocks; ++i)
+                for (u32 k = d.at[keep[i]]; k < d.at[keep[i] + 1]; ++k)
+                    if (number[d.arcs[k].to] != NONE) edges.push_back({i, d.arcs[k].label, number[d.arcs[k].to]}), labels.push_back(d.arcs[k].label);
+            std::sort(labels.begin(), labels.end());
+            labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+            for (auto& e : edges) e.label = u32(std::lower_bound(labels.begin(), labels.end(), e.label) - labels.begin());
+            blocks = minimise(blocks, edges, block);
+        }
+        std::vector<u32> first(blocks, NONE);
+        for (u32 i = 0; i < keep.size(); ++i)
+            if (first[block[i]] == NONE) first[block[i]] = keep[i];
+        Box out;
         out.entry = block[number[d.entry]];
-        for (u32 i = 0; i < keep.size(); ++i) {
-            if (done[block[i]]) continue;
-            done[block[i]] = 1;
-            out.final[block[i]] = d.final[keep[i]];
-            for (auto& a : d.out[keep[i]])
-                if (number[a.to] != NONE) out.arc(block[i], a.label, block[number[a.to]]);
+        for (u32 s : first) {
+            for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
+                if (number[d.arcs[k].to] != NONE) out.arcs.push_back({d.arcs[k].label, block[number[d.arcs[k].to]]});
+            out.end_state(d.final[s]);
         }
         return out;
     }
@@ -790,24 +835,26 @@ class Builder {
             if (number[b] == NONE) number[b] = u32(order.size()), order.push_back(b);
             return number[b];
         };
-        if (nets[start].arcs() == 0) {  // nothing but, perhaps, the empty sentence
+        if (reduced[start].arcs.empty()) {  // nothing but, perhaps, the empty sentence
             m.scan_at = m.call_at = {0};
             return;
         }
         m.start_box = reach(start);
         for (std::size_t i = 0; i < order.size(); ++i) {
-            const Net& n = nets[order[i]];
+            const Box& n = reduced[order[i]];
             u32 base = m.states();
             m.entry.push_back(base + n.entry);
             m.box_names.push_back(order[i] < g.productions.size() ? std::string(g.productions[order[i]].name) : "");
-            for (u32 s = 0; s < n.out.size(); ++s) {
+            for (u32 s = 0; s < n.size(); ++s) {
                 m.scan_at.push_back(u32(m.scans.size()));
                 m.call_at.push_back(u32(m.calls.size()));
                 m.is_final.push_back(n.final[s]);
-                m.only_final.push_back(n.final[s] && n.out[s].empty());
-                for (auto& a : n.out[s])
+                m.only_final.push_back(n.final[s] && n.at[s] == n.at[s + 1]);
+                for (u32 k = n.at[s]; k < n.at[s + 1]; ++k) {
+                    const Net::Arc& a = n.arcs[k];
                     if (a.label & BOX) m.calls.push_back({reach(a.label & ~BOX), base + a.to});
                     else m.scans.push_back({a.label, base + a.to});
+                }
             }
         }
         m.scan_at.push_back(u32(m.scans.size()));

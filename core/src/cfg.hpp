@@ -5,7 +5,7 @@
 #include <mutex>
 #include <unordered_map>
 
-#include "dfa.hpp"
+#include "terminal.hpp"
 
 namespace weft {
 

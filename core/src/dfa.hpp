@@ -1,18 +1,9 @@
-// Deterministic automata over bytes, and terminals built of them.
+// Deterministic automata over bytes.
 //
 // A Dfa is trimmed: from every state an accepting one can be reached, so "the run is alive" already means "a match can follow".
-// A Terminal is a chain of parts. Most have one part. A counted part repeats a prefix-free unit between `min` and `max` times and
-// keeps a counter instead of copies of the unit, so a state of the terminal is (part, count, state of the unit) in one integer:
-//
-//   " CHAR{0,1000} "     part 0: the quote   part 1: CHAR, counted   part 2: the quote
-//
-// References: Thompson 1968 (construction), Rabin & Scott 1959 (subsets), Valmari 2012 (minimisation in O(m log n)).
 #pragma once
 
-#include <atomic>
-#include <mutex>
-
-#include "regex.hpp"
+#include "bytes.hpp"
 
 namespace weft {
 
@@ -33,84 +24,15 @@ struct Dfa {
     u32 step(u32 s, u8 b) const { return next[std::size_t(s) * classes + class_of[b]]; }
 };
 
-struct Part {
-    std::shared_ptr<const Dfa> dfa;
-    bool counted = false;
-    u32 min = 1, max = 1;  // of a counted part; max NONE: without end
-    u32 base = 0;          // first state id of this part
-    u32 counts() const { return counted ? (max == NONE ? min : max) + 1 : 1; }
+// Strongly connected components of what `roots` reach (Tarjan 1972), those that nothing leaves first.
+struct Components {
+    std::vector<u32> of;             // per state; NONE where the roots do not lead
+    std::vector<u32> states, at{0};  // those of component c: states[at[c]] .. states[at[c + 1]]
+    u32 count() const { return u32(at.size()) - 1; }
+    Components(const Dfa& d, const std::vector<u32>& roots);
 };
 
-struct Terminal {
-    std::string literal;      // not empty: exactly these bytes, states 0..size
-    std::vector<Part> parts;  // otherwise
-    u32 states = 0;
-    u32 start = 0;
-    bool nullable = false;
-    bool never = false;    // the empty language
-    u32 special = NONE;    // not NONE: a special token, never bytes
-    Hash128 key;           // of the whole
-
-    bool plain() const { return parts.size() == 1 && !parts[0].counted; }
-    u32 step(u32 s, u8 b) const {
-        if (!literal.empty()) return s < literal.size() && u8(literal[s]) == b ? s + 1 : DEAD;
-        if (plain()) return parts[0].dfa->step(s, b);
-        return special != NONE ? DEAD : step_chain(s, b);
-    }
-    bool accepts(u32 s) const {
-        if (!literal.empty()) return s == literal.size();
-        if (plain()) return parts[0].dfa->accept[s];
-        return special == NONE && accepts_chain(s);
-    }
-    // The bytes that can follow; in a chain perhaps some more.
-    ByteSet reads(u32 s) const {
-        if (plain()) return parts[0].dfa->reads[s];
-        ByteSet out;
-        if (!literal.empty() && s < literal.size()) out.add(u8(literal[s]));
-        else if (!parts.empty()) out = reads_chain(s);
-        return out;
-    }
-    // How many different bytes can follow; 256 stands for "many" in a chain.
-    u32 fan(u32 s) const {
-        if (!literal.empty()) return s < literal.size() ? 1 : 0;
-        if (plain()) return parts[0].dfa->reads[s].size();
-        return special != NONE ? 0 : 256;
-    }
-    bool goes_on(u32 s) const {  // false only where nothing can follow
-        if (!literal.empty()) return s < literal.size();
-        return plain() ? !parts[0].dfa->reads[s].empty() : !reads(s).empty();
-    }
-    u32 part_of(u32 s) const {
-        u32 p = u32(parts.size()) - 1;
-        while (parts[p].base > s) --p;
-        return p;
-    }
-
-  private:
-    u32 step_chain(u32 s, u8 b) const;
-    ByteSet reads_chain(u32 s) const;
-    bool accepts_chain(u32 s) const;
-    u32 settle(u32 part, u32 s) const;
-    u32 enter(u32 part, u8 b) const;       // the first byte of the parts from `part` on
-    bool can_skip(u32 part) const;         // the parts from `part` on accept the empty text
-};
-
-std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits);
-std::shared_ptr<const Terminal> special_terminal(u32 index);
-
-// One automaton for many labelled expressions. `winner` maps the sorted labels that accept at a state to one label > 0.
-struct Labelled {
-    RxPtr rx;
-    u32 label;
-};
-Dfa compile_labelled(const std::vector<Labelled>& items, const Limits& limits,
-                     const std::function<u32(const std::vector<u32>&)>& winner);
-
-// Shared by boxes and byte automata: the coarsest partition of a partial deterministic automaton (Valmari 2012).
-struct Edge {
-    u32 from, label, to;
-};
-// `block` holds the initial partition (any numbers) and returns the final one, numbered 0.. by first member.
-u32 minimise(u32 states, const std::vector<Edge>& edges, std::vector<u32>& block);
+// Fills `hash` and `reads`: a name for the language of every state.
+void name_states(Dfa& d);
 
 }  // namespace weft

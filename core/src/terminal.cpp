@@ -1,0 +1,188 @@
+#include "terminal.hpp"
+
+#include <algorithm>
+
+#include "algebra.hpp"
+#include "automaton.hpp"
+
+namespace weft {
+
+namespace {
+
+constexpr u32 COUNT_FROM = 9;  // shorter repeats are written out
+
+bool wants_counter(const RxPtr& x) {
+    return x->kind == Rx::Rep && (x->max == NONE ? x->min : x->max) >= COUNT_FROM && x->max != 0;
+}
+
+// Cat items -> parts, or nothing when the counting would not be a function of the text.
+bool split_counted(const RxPtr& rx, const Limits& limits, std::vector<Part>& parts) {
+    std::vector<RxPtr> items = rx->kind == Rx::Cat ? rx->items : std::vector<RxPtr>{rx};
+    if (std::none_of(items.begin(), items.end(), wants_counter)) return false;
+    std::vector<RxPtr> run;
+    auto flush = [&] {
+        if (run.empty()) return;
+        auto d = std::make_shared<Dfa>(compile_plain(rx_cat(run), limits));
+        parts.push_back({d, false, 1, 1, 0});
+        run.clear();
+    };
+    for (auto& x : items) {
+        if (!wants_counter(x)) {
+            run.push_back(x);
+            continue;
+        }
+        flush();
+        auto d = std::make_shared<Dfa>(compile_plain(x->items[0], limits));
+        if (d->empty() || d->accept[d->start] || !prefix_free(*d)) return false;
+        set_start_apart(*d);
+        parts.push_back({d, true, x->min, x->max, 0});
+    }
+    flush();
+    // where a part may end, the next bytes must tell whether it does
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        bool follow[256] = {};
+        for (std::size_t j = i + 1; j < parts.size(); ++j) {
+            const Dfa& d = *parts[j].dfa;
+            if (d.empty()) return false;
+            for (int b = 0; b < 256; ++b)
+                if (d.step(d.start, u8(b)) != DEAD) {
+                    if (follow[b]) return false;
+                    follow[b] = true;
+                }
+            bool skip = parts[j].counted ? parts[j].min == 0 : d.accept[d.start] != 0;
+            if (!skip) break;
+        }
+        const Dfa& d = *parts[i].dfa;
+        for (u32 s = 0; s < d.size(); ++s)
+            if (parts[i].counted ? s == d.start : d.accept[s] != 0)
+                for (int b = 0; b < 256; ++b)
+                    if (follow[b] && d.step(s, u8(b)) != DEAD) return false;
+    }
+    u64 base = 0;
+    for (auto& p : parts) {
+        p.base = u32(base);
+        base += u64(p.counts()) * p.dfa->size();
+        if (base >= 0xFFFF0000u) throw LimitFault("repeat counts are too large together", 0xFFFF0000u, base, "lower the repeat counts");
+    }
+    return true;
+}
+
+}  // namespace
+
+bool Terminal::can_skip(u32 i) const {
+    for (; i < parts.size(); ++i)
+        if (parts[i].counted ? parts[i].min != 0 : !parts[i].dfa->accept[parts[i].dfa->start]) return false;
+    return true;
+}
+
+// Where a part can only end, the state is the begin of the next: one state for one language.
+u32 Terminal::settle(u32 i, u32 s) const {
+    for (; i + 1 < parts.size(); ++i) {
+        const Part& p = parts[i];
+        u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+        bool full = p.counted ? q == p.dfa->start && p.max != NONE && k == p.max : p.dfa->accept[q] && p.dfa->reads[q].empty();
+        if (!full) break;
+        s = parts[i + 1].base + parts[i + 1].dfa->start;
+    }
+    return s;
+}
+
+// The state after the first byte of parts i.., when part i - 1 has just ended.
+u32 Terminal::enter(u32 i, u8 b) const {
+    for (; i < parts.size(); ++i) {
+        const Part& p = parts[i];
+        u32 t = p.counted && p.max == 0 ? DEAD : p.dfa->step(p.dfa->start, b);
+        if (t != DEAD) {
+            if (!p.counted) return settle(i, p.base + t);
+            u32 n = p.dfa->size();
+            return p.dfa->accept[t] ? settle(i, p.base + std::min(1u, p.counts() - 1) * n + p.dfa->start) : p.base + t;
+        }
+        if (p.counted ? p.min != 0 : !p.dfa->accept[p.dfa->start]) return DEAD;
+    }
+    return DEAD;
+}
+
+u32 Terminal::step_chain(u32 s, u8 b) const {
+    u32 i = part_of(s);
+    const Part& p = parts[i];
+    u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+    if (!p.counted) {
+        u32 t = p.dfa->step(q, b);
+        if (t != DEAD) return settle(i, p.base + t);
+        return p.dfa->accept[q] ? enter(i + 1, b) : DEAD;
+    }
+    u32 top = p.counts() - 1;
+    if (q == p.dfa->start && k == top && p.max != NONE) return enter(i + 1, b);
+    u32 t = p.dfa->step(q, b);
+    if (t != DEAD) return p.dfa->accept[t] ? settle(i, p.base + std::min(k + 1, top) * n + p.dfa->start) : p.base + k * n + t;
+    return q == p.dfa->start && k >= p.min ? enter(i + 1, b) : DEAD;
+}
+
+ByteSet Terminal::reads_chain(u32 s) const {
+    u32 i = part_of(s);
+    ByteSet out = parts[i].dfa->reads[(s - parts[i].base) % parts[i].dfa->size()];
+    for (u32 j = i; ++j < parts.size();) {
+        out |= parts[j].dfa->reads[parts[j].dfa->start];
+        if (parts[j].counted ? parts[j].min != 0 : !parts[j].dfa->accept[parts[j].dfa->start]) break;
+    }
+    return out;
+}
+
+bool Terminal::accepts_chain(u32 s) const {
+    u32 i = part_of(s);
+    const Part& p = parts[i];
+    u32 n = p.dfa->size(), k = (s - p.base) / n, q = (s - p.base) % n;
+    bool at_end = p.counted ? q == p.dfa->start && k >= p.min : p.dfa->accept[q] != 0;
+    return at_end && can_skip(i + 1);
+}
+
+std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits) {
+    auto t = std::make_shared<Terminal>();
+    if (rx->kind == Rx::Bytes) {
+        t->literal = rx->bytes;
+        t->states = u32(rx->bytes.size()) + 1;
+        t->key.add(0x117E4A1), t->key.add(rx->bytes);
+        return t;
+    }
+    std::vector<Part> parts;
+    if (split_counted(rx, limits, parts)) {
+        for (auto& p : parts) {
+            auto d = std::make_shared<Dfa>(*p.dfa);
+            name_states(*d);
+            p.dfa = d;
+        }
+        t->parts = std::move(parts);
+        const Part& last = t->parts.back();
+        t->states = last.base + last.counts() * last.dfa->size();
+        t->start = t->parts[0].base + t->parts[0].dfa->start;
+        t->nullable = true;
+        for (auto& p : t->parts) {
+            t->nullable = t->nullable && (p.counted ? p.min == 0 : p.dfa->accept[p.dfa->start] != 0);
+            t->key.add(p.dfa->hash[p.dfa->start].a), t->key.add(p.dfa->hash[p.dfa->start].b);
+            t->key.add(p.counted), t->key.add(p.min), t->key.add(p.max);
+        }
+        return t;
+    }
+    auto d = std::make_shared<Dfa>(compile_plain(rx, limits));
+    if (d->empty()) {
+        t->never = true;
+        return t;
+    }
+    name_states(*d);
+    t->nullable = d->accept[d->start];
+    t->key = d->hash[d->start];
+    t->states = d->size();
+    t->start = d->start;
+    t->parts.push_back({d, false, 1, 1, 0});
+    return t;
+}
+
+std::shared_ptr<const Terminal> special_terminal(u32 index) {
+    auto t = std::make_shared<Terminal>();
+    t->special = index;
+    t->states = 1;
+    t->key.add(0x5BEC1A1), t->key.add(index);
+    return t;
+}
+
+}  // namespace weft

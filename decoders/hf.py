@@ -18,7 +18,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, Logi
 
 from weft.decoders.sampling import apply_mask
 from weft.errors import DeadEnd, WeftError
-from weft.grammar.vocabulary import END_NAMES, Vocabulary
+from weft.grammar.tokenizers.table import END_NAMES
+from weft.grammar.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from weft.grammar.constraint import Constraint

@@ -17,7 +17,7 @@ from weft.grammar.grammar import Alt, Expression, Literal, Ref, Repeat, Seq
 from weft.schemas.schema import Array, Conj, meet, refuse
 
 if TYPE_CHECKING:
-    from weft.schemas.json_schema import Lowering
+    from weft.schemas.lowering import Lowering
 
 MAX_UNIQUE = 8  # constants of which each may stand once: 2 ** 8 states
 MAX_INLINE = 16  # prefix items that are nested in one expression

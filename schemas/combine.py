@@ -12,76 +12,36 @@ Every keyword has a complement among shapes, so `not`, `oneOf` and `if` need no 
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from weft.errors import SchemaError
 from weft.schemas import numbers, strings
-from weft.schemas.formats import EXACT
+from weft.schemas.complement import negate
 from weft.schemas.schema import (
     ANY,
     ARRAY,
     BOOLEAN,
     EVERY,
-    FALSE,
-    FRACTION,
-    INTEGER,
     NEVER,
     NULL,
     NUMBER,
     OBJECT,
     STRING,
-    TRUE,
     Array,
     Conj,
-    Contains,
-    Keys,
     Limits,
     Number,
     Object,
     Rule,
     Schema,
     Shapes,
-    Some,
     String,
     meet,
-    refuse,
 )
+from weft.schemas.values import Judge, equal, type_of
 
 _MAX_NESTED_CHECK = 3  # levels of required properties that are searched for a contradiction
-
-
-def fraction(value: int | float) -> Fraction:
-    """The decimal that the JSON text says, not its binary neighbour."""
-    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
-
-
-def type_of(value: Any) -> int:
-    if isinstance(value, str):
-        return STRING
-    if value is None:
-        return NULL
-    if value is True:
-        return TRUE
-    if value is False:
-        return FALSE
-    if isinstance(value, int):
-        return INTEGER
-    if isinstance(value, float):
-        return INTEGER if value.is_integer() else FRACTION
-    return ARRAY if isinstance(value, list) else OBJECT
-
-
-def equal(a: Any, b: Any) -> bool:
-    """Equality of JSON values: 1 is 1.0 and true is not 1."""
-    if isinstance(a, list):
-        return isinstance(b, list) and len(a) == len(b) and all(map(equal, a, b))
-    if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(equal(v, b[k]) for k, v in a.items())
-    if isinstance(a, bool) or isinstance(b, bool):
-        return a is b
-    return bool(a == b) and not isinstance(b, (list, dict))
 
 
 class Facts:
@@ -130,11 +90,10 @@ class Combiner:
     def __init__(self, read: Callable[[int], Schema], limits: Limits):
         self.nodes: list[Schema | None] = [Schema(0)]
         self.read, self.limits = read, limits
+        self.judge = Judge(self)
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
-        self._scalars: dict[int, tuple[tuple[Any, ...], frozenset[tuple[Any, bool]]]] = {}
-        self._upper = False  # under a negation: whether a value may satisfy, not whether it surely does
         self._disjoint: dict[tuple[Conj, Conj], bool] = {}
 
     def get(self, number: int) -> Schema:
@@ -169,7 +128,7 @@ class Combiner:
                 self._sound.add(conj[0])
                 return self._of_node(node, conj)
         for literal in conj:
-            self._check_progress(literal if literal >= 0 else ~literal)
+            self.check_progress(literal if literal >= 0 else ~literal)
         facts = Facts()
         if not self._gather(facts, conj):
             return Shapes()
@@ -200,7 +159,7 @@ class Combiner:
     def _of_values(self, conj: Conj, values: tuple[Any, ...]) -> Shapes:
         constants, kept = 0, []
         for value in values:
-            if self.holds(conj, value):
+            if self.judge.holds(conj, value):
                 if value is None or isinstance(value, bool):
                     constants |= type_of(value)
                 else:
@@ -337,7 +296,7 @@ class Combiner:
             tuple(object_shapes),
         )
 
-    def _check_progress(self, number: int) -> None:
+    def check_progress(self, number: int) -> None:
         """Refuse a schema that applies to its own value again: {"$ref": "#"}."""
         if number in self._sound:
             return
@@ -366,147 +325,14 @@ class Combiner:
                 self._sound.add(here)
                 stack.pop()
 
-    # --- complement -----------------------------------------------------------------------------------------------
+    # --- not, oneOf -----------------------------------------------------------------------------------------------
 
     def negation(self, number: int) -> tuple[Conj, ...]:
         """The ways in which node `number` can fail to hold."""
         found = self._not.get(number)
         if found is None:
-            found = self._not[number] = tuple(self._negate(self.get(number)))
+            found = self._not[number] = tuple(negate(self, self.get(number)))
         return found
-
-    def _negate(self, node: Schema) -> list[Conj]:
-        ways: list[Conj] = []
-
-        def fail(types: int, **facts: Any) -> None:
-            ways.append((self.add(Schema(types, pointer=node.pointer, **facts)),))
-
-        if node.types != EVERY:
-            if EVERY & ~node.types:
-                fail(EVERY & ~node.types)
-        if node.values is not None:
-            ways.append(self._other_than(node.values, node.pointer))
-        if fact := node.number:
-            if fact.low is not None:
-                fail(NUMBER, number=Number(high=fact.low, high_open=not fact.low_open))
-            if fact.high is not None:
-                fail(NUMBER, number=Number(low=fact.high, low_open=not fact.high_open))
-            for step in fact.multiples:
-                fail(NUMBER, number=Number(non_multiples=(step,)))
-            for step in fact.non_multiples:
-                fail(NUMBER, number=Number(multiples=(step,)))
-        if text := node.string:
-            if text.min > 0:
-                fail(STRING, string=String(max=text.min - 1))
-            if text.max is not None:
-                fail(STRING, string=String(min=text.max + 1))
-            for rule in text.matches:
-                if self._is_exact(rule):
-                    fail(STRING, string=String(avoids=(rule,)))
-            for rule in text.avoids:
-                fail(STRING, string=String(matches=(rule,)))
-        if node.array:
-            self._negate_array(node.array, fail)
-        if node.object:
-            self._negate_object(node.object, node.pointer, fail)
-        for literal in node.parts:
-            ways.append(NEVER if ~literal == 0 else () if literal == 0 else (~literal,))
-        for group in node.choices:
-            ways.append(meet(*map(self.negated, group)))
-        for group in node.exactly:
-            ways.append(meet(*map(self.negated, group)))
-            for i, first in enumerate(group):
-                for second in group[i + 1 :]:
-                    if not self.disjoint(first, second):
-                        ways.append(meet(first, second))
-        return [way for way in dict.fromkeys(ways) if 0 not in way]
-
-    def _other_than(self, values: tuple[Any, ...], pointer: str) -> Conj:
-        """A Conj of everything but these values."""
-        types, texts, literals = EVERY, [], []
-        choices: list[tuple[Conj, ...]] = []
-        for value in values:
-            kind = type_of(value)
-            if kind & (NULL | BOOLEAN):
-                types &= ~kind
-            elif kind == STRING:
-                texts.append(value)
-            elif kind & NUMBER:
-                at = fraction(value)
-                below = self.add(Schema(NUMBER, number=Number(high=at, high_open=True)))
-                above = self.add(Schema(NUMBER, number=Number(low=at, low_open=True)))
-                other = self.add(Schema(EVERY & ~NUMBER))
-                choices.append(((below,), (above,), (other,)))
-            else:
-                literals.append(~self.constant(value))
-        string = String(avoids=(Rule("values", tuple(texts)),)) if texts else None
-        base = self.add(Schema(types, string=string, choices=tuple(choices), pointer=pointer))
-        return tuple(sorted([base, *literals]))
-
-    def constant(self, value: Any) -> int:
-        """A node without `values` that allows only this value."""
-        kind = type_of(value)
-        if kind & (NULL | BOOLEAN):
-            return self.add(Schema(kind))
-        if kind == STRING:
-            return self.add(Schema(STRING, string=String(matches=(Rule("values", (value,)),))))
-        if kind & NUMBER:
-            return self.add(Schema(kind, number=Number(low=fraction(value), high=fraction(value))))
-        if kind == ARRAY:
-            prefix = tuple((self.constant(item),) for item in value)
-            return self.add(Schema(ARRAY, array=Array(prefix, NEVER, len(value), len(value))))
-        properties: dict[str, Conj] = {name: (self.constant(item),) for name, item in value.items()}
-        return self.add(Schema(OBJECT, object=Object(properties, additional=NEVER, required=tuple(value))))
-
-    def _negate_array(self, fact: Array, fail: Callable[..., None]) -> None:
-        if fact.unique:
-            raise refuse("uniqueItems", fact.unique, "cannot be negated by a context-free grammar")
-        if fact.min:
-            fail(ARRAY, array=Array(max=fact.min - 1))
-        if fact.max is not None:
-            fail(ARRAY, array=Array(min=fact.max + 1))
-        for i, item in enumerate(fact.prefix):
-            if item:
-                fail(ARRAY, array=Array(prefix=(ANY,) * i + (self.negated(item),), min=i + 1))
-        if fact.items:
-            fail(ARRAY, array=Array(contains=(Contains(self.negated(fact.items), start=len(fact.prefix)),)))
-        for some in fact.contains:
-            if some.min:
-                fail(ARRAY, array=Array(contains=(some._replace(min=0, max=some.min - 1),)))
-            if some.max is not None:
-                fail(ARRAY, array=Array(contains=(some._replace(min=some.max + 1, max=None),)))
-
-    def _negate_object(self, fact: Object, pointer: str, fail: Callable[..., None]) -> None:
-        for name in fact.required:
-            fail(OBJECT, object=Object({name: NEVER}))
-        for name, value in fact.properties.items():
-            if value:
-                fail(OBJECT, object=Object({name: self.negated(value)}, required=(name,)))
-        rules = tuple(Rule("pattern", pattern) for pattern, _ in fact.patterns)
-        for rule, (_, value) in zip(rules, fact.patterns, strict=True):
-            if value:
-                fail(OBJECT, object=Object(some=(Some(Keys(matches=(rule,)), self.negated(value)),)))
-        if fact.additional:
-            avoids = (*rules, Rule("values", tuple(fact.properties))) if fact.properties else rules
-            fail(OBJECT, object=Object(some=(Some(Keys(avoids=avoids), self.negated(fact.additional)),)))
-        if fact.names:
-            fail(OBJECT, object=Object(some=(Some(Keys(name=self.negated(fact.names)), ANY),)))
-        if fact.min:
-            fail(OBJECT, object=Object(max=fact.min - 1))
-        if fact.max is not None:
-            fail(OBJECT, object=Object(min=fact.max + 1))
-        if fact.some:
-            raise refuse("not", pointer, "around this schema cannot be combined")
-
-    @staticmethod
-    def _is_exact(rule: Rule) -> bool:
-        """False for a format of which we know a part only: a string outside may still have the format.
-
-        So nothing is said to lack such a format, which leaves out some valid texts and lets no invalid one in.
-        """
-        return rule.kind != "format" or rule.source in EXACT
-
-    # --- oneOf ----------------------------------------------------------------------------------------------------
 
     def _exactly(self, group: tuple[Conj, ...]) -> tuple[Conj, ...]:
         """One of these and none of the others, as alternatives."""
@@ -573,7 +399,7 @@ class Combiner:
             if literal >= 0 and (node := self.get(literal)).values is not None:
                 values = node.values
         if values is not None:
-            return not any(self.holds(conj, value) for value in values)
+            return not any(self.judge.holds(conj, value) for value in values)
         try:
             return self.shapes(conj).is_empty
         except RecursionError:
@@ -593,7 +419,7 @@ class Combiner:
                     conjs.append(item)
             if not matched:
                 conjs.append(fact.additional)
-            if fact.names and not self.holds(fact.names, name):
+            if fact.names and not self.judge.holds(fact.names, name):
                 return NEVER
         if len(conjs) == 1:
             return conjs[0]
@@ -631,90 +457,3 @@ class Combiner:
                 prefix=shape.prefix[:most], items=NEVER if most <= len(shape.prefix) else shape.items, max=most
             )
         return shape
-
-    # --- single values --------------------------------------------------------------------------------------------
-
-    def holds(self, conj: Conj, value: Any) -> bool:
-        """Whether one value satisfies the Conj."""
-        for literal in conj:
-            if literal >= 0:
-                if not self._holds(literal, value):
-                    return False
-                continue
-            self._upper = not self._upper
-            refuted = self._holds(~literal, value)
-            self._upper = not self._upper
-            if refuted:
-                return False
-        return True
-
-    def _holds(self, number: int, value: Any) -> bool:
-        self._check_progress(number)
-        node = self.get(number)
-        kind = type_of(value)
-        if not node.types & kind:
-            return False
-        if node.values is not None and not self._among(value, node.values):
-            return False
-        if not self.holds(node.parts, value):
-            return False
-        if not all(any(self.holds(way, value) for way in group) for group in node.choices):
-            return False
-        for group in node.exactly:
-            count = sum(self.holds(way, value) for way in group)
-            self._upper = not self._upper
-            other = sum(self.holds(way, value) for way in group)
-            self._upper = not self._upper
-            low, high = min(count, other), max(count, other)
-            if not (low <= 1 <= high if self._upper else low == high == 1):
-                return False
-        if kind & NUMBER:
-            return node.number is None or numbers.admits(node.number, fraction(value))
-        if kind == STRING:
-            text = node.string
-            if text is not None and self._upper:
-                text = text._replace(matches=tuple(filter(self._is_exact, text.matches)))
-            return text is None or strings.admits(text, value)
-        if kind == ARRAY:
-            return node.array is None or self._array_holds(node.array, value)
-        return kind != OBJECT or node.object is None or self._object_holds(node.object, value)
-
-    def _among(self, value: Any, values: tuple[Any, ...]) -> bool:
-        if isinstance(value, (list, dict)):
-            return any(equal(value, allowed) for allowed in values)
-        found = self._scalars.get(id(values))
-        if found is None:
-            scalars = frozenset((v, isinstance(v, bool)) for v in values if not isinstance(v, (list, dict)))
-            found = self._scalars[id(values)] = (values, scalars)  # the tuple is kept so that its id stays its own
-        return (value, isinstance(value, bool)) in found[1]
-
-    def _array_holds(self, fact: Array, value: list[Any]) -> bool:
-        if len(value) < fact.min or (fact.max is not None and len(value) > fact.max):
-            return False
-        size = len(fact.prefix)
-        if not all(self.holds(fact.prefix[i] if i < size else fact.items, item) for i, item in enumerate(value)):
-            return False
-        for some in fact.contains:
-            count = sum(self.holds(some.item, item) for item in value[some.start :])
-            if count < some.min or (some.max is not None and count > some.max):
-                return False
-        return not fact.unique or not any(equal(a, b) for i, a in enumerate(value) for b in value[i + 1 :])
-
-    def _object_holds(self, fact: Object, value: dict[str, Any]) -> bool:
-        if len(value) < fact.min or (fact.max is not None and len(value) > fact.max):
-            return False
-        if any(name not in value for name in fact.required):
-            return False
-        if not all(self.holds(self.property_of((fact,), name), item) for name, item in value.items()):
-            return False
-        return all(
-            any(self.key_among(some.keys, name) and self.holds(some.value, item) for name, item in value.items())
-            for some in fact.some
-        )
-
-    def key_among(self, keys: Keys, name: str) -> bool:
-        return (
-            all(strings.follows(rule, name) for rule in keys.matches)
-            and not any(strings.follows(rule, name) for rule in keys.avoids)
-            and self.holds(keys.name, name)
-        )

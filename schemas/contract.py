@@ -15,7 +15,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from weft.errors import SchemaError
-from weft.schemas import json_schema
+from weft.schemas.json_schema import from_json_schema
+from weft.schemas.keywords import HANDLERS
+from weft.schemas.references import INNER, MAPS
 from weft.schemas.schema import Limits
 
 
@@ -62,14 +64,14 @@ def contract(
     refused: dict[str, tuple[str, str]] = {}  # pointer -> keyword, why
     left_out = set(ignore)
     whole = ""
-    for _ in range(len(json_schema.HANDLERS) + 1):
+    for _ in range(len(HANDLERS) + 1):
         try:
-            json_schema.from_json_schema(schema, ignore=left_out, documents=documents, limits=limits)
+            from_json_schema(schema, ignore=left_out, documents=documents, limits=limits)
             break
         except SchemaError as error:
             pointer = error.where.removeprefix("at ")
             keyword = pointer.rpartition("/")[2]
-            if keyword not in json_schema.HANDLERS or keyword in left_out:
+            if keyword not in HANDLERS or keyword in left_out:
                 whole = error.what
                 break
             refused[pointer] = (keyword, error.what)
@@ -77,7 +79,7 @@ def contract(
     clauses = []
     names = dict(refused.values())
     for pointer, keyword in _keywords(schema):
-        if keyword not in json_schema.HANDLERS and keyword not in ("then", "else", "minContains", "maxContains"):
+        if keyword not in HANDLERS and keyword not in ("then", "else", "minContains", "maxContains"):
             clauses.append(Clause(pointer, keyword, "annotation"))
         elif keyword in ignore:
             clauses.append(Clause(pointer, keyword, "ignored"))
@@ -105,12 +107,12 @@ def _keywords(schema: Any) -> list[tuple[str, str]]:
         for key, value in raw.items():
             at = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
             out.append((at, key))
-            if key in json_schema.MAPS and isinstance(value, dict):
+            if key in MAPS and isinstance(value, dict):
                 inner += [
                     (item, f"{at}/{name.replace('~', '~0').replace('/', '~1')}", depth + 1)
                     for name, item in value.items()
                 ]
-            elif key in json_schema.INNER:
+            elif key in INNER:
                 items = enumerate(value) if isinstance(value, list) else ()
                 inner += [(item, f"{at}/{i}", depth + 1) for i, item in items]
                 if isinstance(value, dict):

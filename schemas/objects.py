@@ -20,7 +20,7 @@ from weft.schemas import strings
 from weft.schemas.schema import ANY, Conj, Keys, Object, Rule, Some, String, meet
 
 if TYPE_CHECKING:
-    from weft.schemas.json_schema import Lowering
+    from weft.schemas.lowering import Lowering
 
 EMPTY = Literal(b"")
 
@@ -99,7 +99,7 @@ class _Members:
         options: list[Expression] = []
         literal = []
         for value in shapes.values:
-            if isinstance(value, str) and self.build.combiner.key_among(keys, value):
+            if isinstance(value, str) and self.build.combiner.judge.key_among(keys, value):
                 literal.append(strings.string_literal(value))
         options += literal
         for shape in shapes.strings:
@@ -223,7 +223,7 @@ class _Members:
             ways = {}
             for bits in witnesses:
                 picked = chosen(bits)
-                if all(build.combiner.key_among(one.keys, name) for one in picked):
+                if all(build.combiner.judge.key_among(one.keys, name) for one in picked):
                     both = meet(value, *(one.value for one in picked))
                     if not build.is_empty(both):
                         ways[bits] = self.member(name, both)

@@ -4,6 +4,7 @@
     python -m benchmarks cfg           Lark grammars of JSON, SQL and C
     python -m benchmarks agree         the same masks bit by bit, weft against llguidance
     python -m benchmarks suite         the JSON-Schema-Test-Suite
+    python -m benchmarks infill        canvases of C++ and JSON; --quick for a sample
     python -m benchmarks memory        thousands of schemas through one process
     python -m benchmarks slow          where weft's time went in the last run
     python -m benchmarks table         every table of the last runs, into results/table.md and the README

@@ -16,8 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import benchmarks
 from benchmarks import cfg as cfg_part
+from benchmarks import infill as infill_part
+from benchmarks import infill_report, report
 from benchmarks import maskbench as maskbench_part
-from benchmarks import report
 from benchmarks import suite as suite_part
 from benchmarks.data import ROOT, Json
 from benchmarks.engines import ENGINES
@@ -32,6 +33,7 @@ Vocab = Annotated[str, typer.Option(help="deepseek (129k) or tekken (131k).")]
 Cpu = Annotated[int, typer.Option(help="The CPU that all workers are pinned to.")]
 Limit = Annotated[float, typer.Option(help="CPU seconds for one job; then the engine is killed: a timeout.")]
 Cap = Annotated[float, typer.Option(help="CPU seconds for one engine in the whole run; then it is skipped.")]
+TOLD = ("task", "id", "split", "length", "slots", "how")  # of a job, in its row of results
 LAST_CPU = max(os.sched_getaffinity(0))
 
 
@@ -111,6 +113,23 @@ def memory(
 
 
 @app.command()
+def infill(
+    vocabulary: Vocab = "deepseek",
+    quick: Annotated[bool, typer.Option("--quick", help="A sample that takes less than a minute.")] = False,
+    share: Annotated[float, typer.Option(help="Of the canvases; 1 is about 97 texts of each kind.")] = 1.0,
+    only: Annotated[str, typer.Option(help="Only these tasks.")] = ",".join(infill_part.TASKS),
+    seed: int = 20261123,
+    cpu: Cpu = LAST_CPU,
+    limit_s: Limit = 20.0,
+) -> None:
+    """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
+    jobs = infill_part.jobs(load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed)
+    jobs = [job for job in jobs if job["task"] in only.split(",")]
+    _run("infill", jobs, "weft", vocabulary, cpu, limit_s, cap_s=40.0 if quick else 1e9)
+    print(infill_report.tables(report.read_run("infill")[1]["weft"]))
+
+
+@app.command()
 def agree(vocabulary: Vocab = "deepseek", texts: Annotated[int, typer.Option(help="Texts per grammar.")] = 20) -> None:
     """Masks of weft and llguidance on the same Lark grammars, bit by bit, each difference with its class."""
     from benchmarks import agreement
@@ -177,7 +196,7 @@ def _run(name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, l
         bar = progress.add_task(name, total=len(jobs))
         for turn, job in enumerate(jobs):
             for engine, result in in_turns(workers, job, turn, limit_s=limit_s, cap_s=cap_s).items():
-                row = {"engine": engine, "id": job["id"], "split": job.get("split", ""), **result}
+                row = {"engine": engine} | {key: job[key] for key in TOLD if key in job} | result
                 out.write(json.dumps(row, ensure_ascii=False) + "\n")
             progress.update(bar, advance=1, description=f"{name} {job['id'][:40]:40}")
     for worker in workers.values():

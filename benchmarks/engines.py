@@ -56,6 +56,8 @@ class Weft:
                 vocabulary.tokenizer, size=vocabulary.size, eos=[vocabulary.eos]
             )
         self.native = self.vocabulary.core  # built now, as the peers do
+        self.languages: dict[str, Any] = {}  # name -> Constraint
+        self.prepared = ""  # what `measure_infill` compiled last
         self.words = empty_words(vocabulary)
         self.out = self.words[0].view(np.uint32)
 
@@ -64,6 +66,13 @@ class Weft:
 
     def compile_lark(self, text: str) -> None:
         self._compile(lambda: self.from_lark(text))
+
+    def compile_language(self, name: str) -> None:
+        """One of the languages that ship with weft; compiled once."""
+        if name not in self.languages:
+            self._compile(lambda: self.weft.load(name))
+            self.languages[name] = self.constraint
+        self.constraint = self.languages[name]
 
     def _compile(self, read: Callable[[], Any]) -> None:
         started = time.process_time_ns()

@@ -59,6 +59,16 @@ def masked() -> ModernBertForMaskedLM:
     return model
 
 
+def one_thread() -> None:
+    """Has torch compute in one thread from now on: in models this small several would wait for each other.
+
+    For programs that run nothing but the embedded models; it holds for the whole process.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def _load(kind: Any, name: Literal["causal", "masked"]) -> Any:
     import torch
 

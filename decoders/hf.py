@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from weft.grammar.constraint import Constraint
     from weft.grammar.matcher import Matcher
 
+# What `from_pretrained` of a tokenizer is told as well: where to look, and what to trust.
+_WHERE = frozenset(
+    {"cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token", "trust_remote_code"}
+)
+
 _MOST_NODES = 1 << 16  # histories that a processor remembers before it forgets those that nobody is writing any more
 
 
@@ -39,8 +44,8 @@ def causal(model: Any, tokenizer: Any = None, **load: Any) -> CausalLM:
         WeftError: there is no such checkpoint, or no tokenizer for it.
     """
     if isinstance(model, str) or hasattr(model, "__fspath__"):
-        return CausalLM(_pretrained(AutoModelForCausalLM, model, **load), tokenizer or _tokenizer(model))
-    return CausalLM(model, tokenizer or _tokenizer(getattr(model, "name_or_path", "")))
+        return CausalLM(_pretrained(AutoModelForCausalLM, model, **load), tokenizer or _tokenizer(model, load))
+    return CausalLM(model, tokenizer or _tokenizer(getattr(model, "name_or_path", ""), load))
 
 
 def load_causal(name: str | None = None, **load: Any) -> CausalLM:
@@ -51,6 +56,24 @@ def load_causal(name: str | None = None, **load: Any) -> CausalLM:
 
     model: Any = embedded.causal()
     return model if isinstance(model, CausalLM) else CausalLM(model, embedded.tokenizer())
+
+
+def load_tokenizer(name: str | None = None, **load: Any) -> Any:
+    """The tokenizer of the checkpoint with this path or name; the embedded one, offline, if no name is given.
+
+    It is what transformers loads, and `weft.compile(grammar, tokenizer)` takes it. Masks as wide as a model's
+    scores come from `load_causal(name).vocabulary`, or from `Vocabulary.from_tokenizer(tokenizer, size=...)`.
+
+    Args:
+        load: passed on to `from_pretrained` (revision, token, ...).
+    Raises:
+        WeftError: there is no such checkpoint, or it has no tokenizer.
+    """
+    if name is not None:
+        return _pretrained(AutoTokenizer, name, **load)
+    from weft.decoders import embedded
+
+    return embedded.tokenizer()
 
 
 def masked(model: Any, tokenizer: Any, *, mask_id: int | None = None, shift: int = 0) -> MaskedLM:
@@ -75,18 +98,21 @@ def masked(model: Any, tokenizer: Any, *, mask_id: int | None = None, shift: int
 def _pretrained(kind: Any, name: Any, **load: Any) -> Any:
     try:
         return kind.from_pretrained(name, **load)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
+        what = "tokenizer" if kind is AutoTokenizer else "checkpoint"
         raise WeftError(
-            f"no checkpoint can be loaded from {str(name)!r}",
+            f"no {what} can be loaded from {str(name)!r}",
             where=str(error).strip().split("\n")[0][:300],
-            expected="a folder with config.json, or a name on the hub that can be reached or is in the cache",
+            expected="a folder with a checkpoint, or a name on the hub that can be reached or is in the cache",
+            hint="without a network, give the path of a folder",
         ) from error
 
 
-def _tokenizer(name: Any) -> Any:
+def _tokenizer(name: Any, load: dict[str, Any]) -> Any:
+    """The tokenizer beside a model, from the same place and revision."""
     if not name:
         raise WeftError("this model comes without a tokenizer", hint="hf.causal(model, tokenizer)")
-    return _pretrained(AutoTokenizer, name)
+    return load_tokenizer(name, **{key: value for key, value in load.items() if key in _WHERE})
 
 
 class _Adapter:

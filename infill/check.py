@@ -25,6 +25,7 @@ def check(
     grammar: Grammar,
     text: str | bytes | Canvas,
     *,
+    name: str = "<text>",
     max_items: int = 2_000_000,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Verdict:
@@ -33,6 +34,7 @@ def check(
     Args:
         text: a text that may go on at its end, or a Canvas of fragments and elastic holes, where nothing but its holes
             may be written.
+        name: what to call the text in messages.
         max_items: how many chart items the search for a filling may need. Beyond that the verdict on a canvas is
             UNKNOWN, and an OPEN text has no witness.
         limits: how far the grammar may go before it is refused.
@@ -45,9 +47,9 @@ def check(
     native = limits._native()
     constraint = _core.Constraint(_core.build(grammar, KINDS, native, None), None, native)
     if isinstance(text, Canvas):
-        return _check_canvas(constraint, _fragments(text), max_items)
+        return _check_canvas(constraint, _fragments(text), name, max_items)
     data = text.encode("utf-8", errors="surrogatepass") if isinstance(text, str) else text
-    verdict = _read(constraint, data)
+    verdict = _read(constraint, data, name)
     if verdict.status is not Status.OPEN:
         return verdict
     try:
@@ -57,21 +59,21 @@ def check(
     return Verdict(Status.OPEN, verdict.offset, verdict.expected, None if witness is None else _shown(witness))
 
 
-def _read(constraint: _core.Constraint, data: bytes) -> Verdict:
+def _read(constraint: _core.Constraint, data: bytes, name: str) -> Verdict:
     """The verdict on a text, from left to right."""
     recognizer = _core.Recognizer(constraint)
     offset = recognizer.feed(data)
     expected = tuple(recognizer.expected())
     if offset < len(data) or recognizer.is_dead:
-        return Verdict(Status.DEAD, offset, expected, error=_error(data, offset, expected))
+        return Verdict(Status.DEAD, offset, expected, error=_error(data, name, offset, expected))
     if recognizer.is_complete:
         return Verdict(Status.COMPLETE, offset, expected, witness=_shown(data))
     return Verdict(Status.OPEN, offset, expected)
 
 
-def _check_canvas(constraint: _core.Constraint, parts: Fragments, max_items: int) -> Verdict:
+def _check_canvas(constraint: _core.Constraint, parts: Fragments, name: str, max_items: int) -> Verdict:
     before = parts[0] if parts and parts[0] is not None else b""
-    start = _read(constraint, before)
+    start = _read(constraint, before, name)
     if start.status is Status.DEAD:
         return start
     offset, expected = start.offset, start.expected
@@ -110,10 +112,10 @@ def _fragments(canvas: Canvas) -> Fragments:
     return out
 
 
-def _error(data: bytes, offset: int, expected: tuple[str, ...]) -> DeadEnd:
+def _error(data: bytes, name: str, offset: int, expected: tuple[str, ...]) -> DeadEnd:
     if offset == len(data):
         return DeadEnd("the grammar has no sentence at all", text=data)
-    source = Source(_shown(data), "<text>")
+    source = Source(_shown(data), name)
     at = len(data[:offset].decode("utf-8", errors="ignore"))  # a character that is cut in two counts from its start
     what = f"no sentence goes on with {source.text[at]!r} here"
     return DeadEnd(

@@ -1,6 +1,7 @@
 """The `weft` command: verdicts and exit codes, standard input, JSON, formats, and what a user's mistake looks like."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,7 +87,12 @@ def test_fill_as_json_from_standard_input(command: Command) -> None:
 def test_fill_of_a_text_that_no_filling_completes_exits_1(command: Command) -> None:
     ran = command("fill", "--regex", "ab*c", "a<HOLE>a")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("DeadEnd: no filling of the canvas is a sentence")
+    assert ran.err == "DeadEnd: no filling of the holes makes 'a' fit\n"
+    found = json.loads(command("fill", "--regex", "ab*c", "a<HOLE:2>a", "--json").out)
+    assert (found["complete"], found["error"].splitlines()[0]) == (
+        False,
+        "DeadEnd: no filling of the canvas is a sentence",
+    )
 
 
 @pytest.mark.parametrize("to", ["lark", "gbnf"])
@@ -108,8 +114,9 @@ def test_convert_tells_the_format_from_the_text(command: Command, text: str) -> 
 
 def test_convert_asks_for_the_format_where_nothing_tells(command: Command) -> None:
     ran = command("convert", "-", "--to", "lark", stdin="[0-9]+")
-    assert ran.code == 2
-    assert "name it" in ran.err
+    assert (ran.code, ran.out) == (2, "")
+    assert "hint: --from lark|gbnf|regex|json-schema" in ran.err
+    assert "hint: --format lark" in command("check", "--grammar", "-", "--text", "1", stdin="[0-9]+").err
     assert command("convert", "-", "--from", "regex", "--to", "lark", stdin="[0-9]+\n").code == 0
 
 
@@ -128,10 +135,36 @@ def test_mask_of_a_text_that_does_not_fit_exits_1(command: Command) -> None:
     assert ran.err.startswith("DeadEnd: ")
 
 
+def test_mask_as_json_says_why_a_text_does_not_fit(command: Command) -> None:
+    ran = command("mask", "--regex", "(yes|no)", "z", "--json")
+    assert (ran.code, ran.err) == (1, "")
+    assert json.loads(ran.out)["error"].startswith("DeadEnd: ")
+
+
+def test_mask_takes_a_tokenizer_by_its_name(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    hf = pytest.importorskip("weft.decoders.hf")
+    given = []
+    monkeypatch.setattr(hf, "load_tokenizer", lambda name, load=hf.load_tokenizer: given.append(name) or load())
+    ran = command("mask", "--regex", "(yes|no)", "--tokenizer", "some/checkpoint")
+    assert (ran.code, ran.err, given) == (0, "", ["some/checkpoint"])
+    assert "of 1,100 tokens" in ran.out
+
+
 def test_generate_writes_what_the_grammar_accepts(command: Command, schema: str) -> None:
     ran = command("generate", "--schema", schema, "--max-tokens", "40", "A person as JSON: ")
     assert (ran.code, ran.err) == (0, "")
     assert isinstance(json.loads(ran.out)["age"], int)
+
+
+def test_the_embedded_model_runs_in_one_thread(command: Command) -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        command("generate", "--regex", "[ab]", "A letter: ")
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_generate_as_json_and_the_same_seed_gives_the_same_text(command: Command) -> None:
@@ -146,6 +179,20 @@ def test_generate_refuses_a_budget_in_which_no_sentence_fits(command: Command, s
     ran = command("generate", "--schema", schema, "--max-tokens", "1", "A person as JSON: ")
     assert (ran.code, ran.out) == (2, "")
     assert "Traceback" not in ran.err
+
+
+def test_a_file_that_does_not_fit_is_named_in_the_message(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "answer.txt"
+    path.write_text("aax")
+    assert command("check", "--regex", "a+", str(path)).out.splitlines()[2] == f"  {path}:1:3"
+    assert command("check", "--regex", "a+", "-", stdin="aax").out.splitlines()[2] == "  <text>:1:3"
+
+
+def test_a_byte_order_mark_before_a_grammar_is_no_part_of_it(command: Command, tmp_path: Path) -> None:
+    for name, text in (("s.json", SCHEMA), ("g.lark", 'start: "a"\n'), ("g.gbnf", 'root ::= "a"\n')):
+        path = tmp_path / name
+        path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert command("convert", str(path), "--to", "lark").code == 0
 
 
 def test_a_broken_schema_shows_the_place_and_a_caret(command: Command, tmp_path: Path) -> None:
@@ -184,6 +231,14 @@ def test_a_broken_grammar_shows_the_place_and_a_caret(command: Command, tmp_path
         ("generate", "--regex", "a", "--model", "no/such/checkpoint", "prompt"),
         ("mask", "--regex", "a", "--tokenizer", "no/such/tokenizer"),
         ("convert", "grammar.lark", "--to", "yaml"),
+        ("check", "--regex", "a", "."),
+        ("check", "--schema", ".", "--text", "{}"),
+        ("check", "--regex", "a", "--text", "\udcff"),
+        ("mask", "--regex", "a", "\udcff"),
+        ("generate", "--regex", "a", "\udcff"),
+        ("generate", "--regex", "a", "--top-p", "0", "prompt"),
+        ("generate", "--regex", "a", "--temperature", "nan", "prompt"),
+        ("fill", "--regex", "a", "a<HOLE:0>"),
         ("paint",),
     ],
 )
@@ -192,6 +247,49 @@ def test_a_mistake_is_one_message_and_exit_code_2(command: Command, arguments: t
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.strip()
     assert "Traceback" not in ran.err
+
+
+@pytest.mark.parametrize("content, what", [(b"\xff", "is not UTF-8"), (b"", "not JSON")])
+def test_a_schema_file_that_is_no_text_or_empty(command: Command, tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "schema.json"
+    path.write_bytes(content)
+    ran = command("check", "--schema", str(path), "--text", "{}")
+    assert (ran.code, ran.out) == (2, "")
+    assert what in ran.err
+
+
+def test_an_empty_text_is_a_text(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "empty"
+    path.touch()
+    assert command("check", "--regex", "a*", str(path)).out == "COMPLETE\n"
+    assert command("check", "--regex", "a*", "-").out == "COMPLETE\n"
+    assert command("mask", "--regex", "a*", "-").code == 0
+    assert json.loads(command("generate", "--regex", "[ab]", "-", "--json").out)["text"] in ("a", "b")
+
+
+def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
+    command = [sys.executable, "-m", "weft", "convert", "-", "--from", "regex", "--to", "gbnf"]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as ran:
+        assert ran.stdin and ran.stdout and ran.stderr
+        ran.stdout.close()
+        ran.stdin.write(b"a{3}")
+        ran.stdin.close()
+        assert (ran.stderr.read(), ran.wait()) == (b"", 1)
+
+
+def test_an_interrupt_leaves_no_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weft.cli.read_file", interrupted)
+    ran = command("check", "--regex", "a", "-")
+    assert (ran.code, "Traceback" in ran.err) == (130, False)
+
+
+def test_text_beyond_ascii_is_utf_8_whatever_the_terminal_says() -> None:
+    command = [sys.executable, "-m", "weft", "check", "--regex", "é+", "--text", "é"]
+    ran = subprocess.run([*command, "--json"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (ran.returncode, json.loads(ran.stdout.decode())["witness"]) == (0, "é")
 
 
 def test_help_shows_examples(command: Command) -> None:

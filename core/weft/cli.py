@@ -12,14 +12,19 @@ A user's mistake is a message with a caret on standard error, never a traceback.
 
 from __future__ import annotations
 
+import dataclasses
 import enum
+import functools
+import inspect
+import io
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, get_type_hints
 
 import typer
 from rich.console import Console
@@ -60,66 +65,124 @@ class Target(enum.Enum):
 
 SUFFIXES = {".lark": Format.LARK, ".gbnf": Format.GBNF, ".regex": Format.REGEX, ".json": Format.JSON_SCHEMA}
 
-SchemaOption = Annotated[str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema.")]
-GrammarOption = Annotated[
-    str | None, typer.Option("--grammar", metavar="FILE", help="A grammar: Lark, GBNF, regex or JSON Schema.")
-]
-RegexOption = Annotated[str | None, typer.Option("--regex", metavar="PATTERN", help="A regular expression.")]
-LanguageOption = Annotated[str | None, typer.Option("--language", metavar="NAME", help="A language that weft ships.")]
-PydanticOption = Annotated[
-    str | None, typer.Option("--pydantic", metavar="MODULE:CLASS", help="A Pydantic model or dataclass to import.")
-]
-FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="How --grammar is written, where its name and text do not tell.")
-]
 IgnoreOption = Annotated[
     list[str] | None,
     typer.Option("--ignore", metavar="KEYWORD", help="Leave a keyword out of the JSON Schema; may be repeated."),
 ]
 ModelOption = Annotated[
     str | None,
-    typer.Option("--model", metavar="PATH", help="A transformers checkpoint; the embedded model if left out."),
+    typer.Option("--model", metavar="NAME", help="A transformers checkpoint by path or name; else the embedded model."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@dataclasses.dataclass
+class GrammarOptions:
+    """The grammar of a command: exactly one of the first five."""
+
+    schema: Annotated[str | None, typer.Option("--schema", metavar="FILE", help="A JSON Schema.")] = None
+    grammar: Annotated[
+        str | None, typer.Option("--grammar", metavar="FILE", help="A grammar: Lark, GBNF, regex or JSON Schema.")
+    ] = None
+    regex: Annotated[str | None, typer.Option("--regex", metavar="PATTERN", help="A regular expression.")] = None
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="NAME", help="A language that weft ships: json, cpp, ...")
+    ] = None
+    pydantic: Annotated[
+        str | None, typer.Option("--pydantic", metavar="MODULE:CLASS", help="A Pydantic model or dataclass to import.")
+    ] = None
+    format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="lark, gbnf, regex or json-schema: how --grammar is written, where its name and text do not tell.",
+        ),
+    ] = None
+    ignore: IgnoreOption = None
+
+    def read(self) -> weft.Grammar:
+        sources: dict[str, Callable[[str], weft.Grammar]] = {
+            "schema": lambda name: parse_grammar(read_file(name), name, Format.JSON_SCHEMA, self.ignore),
+            "grammar": lambda name: parse_grammar(read_file(name), name, self.format, self.ignore),
+            "regex": weft.from_regex,
+            "language": weft.load,
+            "pydantic": lambda name: weft.from_pydantic(import_class(name)),
+        }
+        given = [name for name in sources if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise weft.WeftError(
+                f"{len(given)} grammars are given" if given else "no grammar is given",
+                where=" ".join(f"--{name} {getattr(self, name)}" for name in given),
+                expected="one of " + ", ".join(f"--{name}" for name in sources),
+            )
+        return sources[given[0]](getattr(self, given[0]))
+
+
+@dataclasses.dataclass
+class SamplingOptions:
+    """How a token is chosen, as `weft.generate` and `weft.fill` take it."""
+
+    temperature: Annotated[
+        float, typer.Option(min=0.0, metavar="T", help="0 takes the most probable token, 1 samples as the model does.")
+    ] = 0.0
+    top_k: Annotated[int | None, typer.Option(min=1, metavar="K", help="Sample among the K most probable tokens.")] = (
+        None
+    )
+    top_p: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, metavar="P", help="Sample in the top P of probability.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same seed gives the same text.")] = None
+
+
+def grouped(function: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameters that are dataclasses stand for an option per field."""
+    hints = get_type_hints(function, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
+            continue
+        fields = inspect.signature(groups[name], eval_str=True).parameters.values()
+        parameters += [field.replace(kind=field.KEYWORD_ONLY) for field in fields]
+
+    @functools.wraps(function)
+    def command(**given: Any) -> None:
+        made = {
+            name: group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
+            for name, group in groups.items()
+        }
+        function(**given, **made)
+
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
 @app.command(epilog='Example: `weft generate --schema person.schema.json "A person as JSON: "`')
+@grouped
 def generate(
     prompt: Annotated[str, typer.Argument(help="The text to go on from; - reads it from standard input.")],
-    schema: SchemaOption = None,
-    grammar: GrammarOption = None,
-    regex: RegexOption = None,
-    language: LanguageOption = None,
-    pydantic: PydanticOption = None,
-    format: FormatOption = None,
-    ignore: IgnoreOption = None,
+    grammar: GrammarOptions,
+    sampling: SamplingOptions,
     model: ModelOption = None,
-    max_tokens: Annotated[int, typer.Option(min=1, help="The output is finished within this many tokens.")] = 256,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the k most probable tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample in the top p of probability.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, metavar="N", help="The output is finished within this many tokens.")
+    ] = 256,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model write text that the grammar accepts, shown as it is written."""
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
-    text = read_text(prompt) if prompt == "-" else prompt
+    wanted = grammar.read()
+    text = read_argument(prompt)
     lm = load_model(model)
     constraint = weft.compile(wanted, lm.vocabulary)
     started = time.perf_counter()
     result = weft.generate(
-        lm,
-        text,
-        constraint,
-        max_tokens=max_tokens,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        seed=seed,
-        on_text=None if as_json else show,
+        lm, text, constraint, max_tokens=max_tokens, on_text=None if as_json else show, **vars(sampling)
     )
     if as_json:
         print_json(
@@ -137,48 +200,34 @@ def generate(
 
 
 @app.command(epilog='Example: `weft fill --schema person.schema.json \'{"name": <HOLE>, "age": <HOLE>}\'`')
+@grouped
 def fill(
     text: Annotated[str, typer.Argument(help="Text with <HOLE> or <HOLE:4> markers; - reads standard input.")],
-    schema: SchemaOption = None,
-    grammar: GrammarOption = None,
-    regex: RegexOption = None,
-    language: LanguageOption = None,
-    pydantic: PydanticOption = None,
-    format: FormatOption = None,
-    ignore: IgnoreOption = None,
+    grammar: GrammarOptions,
+    sampling: SamplingOptions,
     model: ModelOption = None,
     prompt: Annotated[str, typer.Option(help="What the model reads before the text.")] = "",
-    max_tokens: Annotated[int, typer.Option(min=0, help="Each hole is finished within this many tokens.")] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the k most probable tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sample in the top p of probability.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same text.")] = None,
+    max_tokens: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Each hole is finished within this many tokens.")
+    ] = 64,
     as_json: JsonOption = False,
 ) -> None:
     """Let a model fill the holes of a text, so that the whole is a sentence of the grammar.
 
     Exit code 1 if no filling is one.
     """
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
-    canvas = weft.Canvas.from_text(read_text(text).removesuffix("\n") if text == "-" else text)
+    wanted = grammar.read()
+    given = read_argument(text)
+    canvas = weft.Canvas.from_text(given.removesuffix("\n") if text == "-" else given)
     lm = load_model(model)
     constraint = weft.compile(wanted, lm.vocabulary)
     started = time.perf_counter()
     try:
         result = weft.fill(
-            lm,
-            canvas,
-            constraint,
-            prompt=prompt,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
+            lm, canvas, constraint, prompt=read_argument(prompt), max_tokens=max_tokens, **vars(sampling)
         )
     except weft.DeadEnd as error:
-        print(describe(error), file=sys.stderr)
-        raise typer.Exit(1) from None
+        refuse(reason(wanted, canvas) or error, as_json)
     if as_json:
         print_json(
             text=result.text,
@@ -194,18 +243,21 @@ def fill(
     raise typer.Exit(0 if result.is_complete else 1)
 
 
+def reason(grammar: weft.Grammar, canvas: weft.Canvas) -> weft.WeftError | None:
+    """Why no filling of a canvas is a sentence, where that can be said without a vocabulary."""
+    try:
+        return weft.check(grammar, canvas).error
+    except weft.WeftError:
+        return None
+
+
 @app.command(epilog='Example: `echo \'{"name": "Ada"\' | weft check --schema person.schema.json -`')
+@grouped
 def check(
+    grammar: GrammarOptions,
     file: Annotated[str, typer.Argument(help="The text to judge; - reads standard input.")] = "-",
     text: Annotated[str | None, typer.Option("--text", help="The text itself, in place of a file.")] = None,
     canvas: Annotated[bool, typer.Option("--canvas", help="<HOLE> in the text stands for any bytes.")] = False,
-    schema: SchemaOption = None,
-    grammar: GrammarOption = None,
-    regex: RegexOption = None,
-    language: LanguageOption = None,
-    pydantic: PydanticOption = None,
-    format: FormatOption = None,
-    ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Is a text a sentence of the grammar (COMPLETE), the beginning of one (OPEN), or neither (DEAD)?
@@ -215,11 +267,12 @@ def check(
 
     One line feed at the end of a file is left out where the grammar has no place for it.
     """
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
-    source = read_text(file) if text is None else text
+    wanted = grammar.read()
+    source = read_file(file, hint="--text TEXT judges a text that is no file") if text is None else written_out(text)
 
     def judge(given: str) -> weft.Verdict:
-        return weft.check(wanted, weft.Canvas.from_text(given) if canvas else given)
+        name = "<text>" if text is not None or file == "-" else file
+        return weft.check(wanted, weft.Canvas.from_text(given) if canvas else given, name=name)
 
     verdict = judge(source)
     if verdict.status is weft.Status.DEAD and text is None and source.endswith("\n"):
@@ -248,15 +301,20 @@ def check(
 @app.command(epilog="Example: `weft convert person.schema.json --to gbnf > person.gbnf`")
 def convert(
     file: Annotated[str, typer.Argument(help="A Lark, GBNF, regex or JSON Schema file; - reads standard input.")],
-    to: Annotated[Target, typer.Option("--to", help="The format to print.")],
+    to: Annotated[Target, typer.Option("--to", metavar="FORMAT", help="The format to print: lark or gbnf.")],
     format: Annotated[
-        Format | None, typer.Option("--from", help="The format of FILE, where its name and text do not tell.")
+        Format | None,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            help="lark, gbnf, regex or json-schema: how FILE is written, where its name and text do not tell.",
+        ),
     ] = None,
     ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print a grammar in another format; it accepts the same language."""
-    grammar = parse_grammar(read_text(file), file, format, ignore)
+    grammar = parse_grammar(read_file(file), file, format, ignore, option="--from")
     text = weft.to_lark(grammar) if to is Target.LARK else weft.to_gbnf(grammar)
     if as_json:
         print_json(format=to.value, text=text)
@@ -265,21 +323,22 @@ def convert(
 
 
 @app.command(epilog="Example: `weft mask --schema person.schema.json '{\"name\": '`")
+@grouped
 def mask(
+    grammar: GrammarOptions,
     prefix: Annotated[str, typer.Argument(help="The text so far; - reads it from standard input.")] = "",
-    schema: SchemaOption = None,
-    grammar: GrammarOption = None,
-    regex: RegexOption = None,
-    language: LanguageOption = None,
-    pydantic: PydanticOption = None,
-    format: FormatOption = None,
-    ignore: IgnoreOption = None,
     tokenizer: Annotated[
-        str | None, typer.Option("--tokenizer", metavar="PATH", help="A tokenizer; the embedded one if left out.")
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="NAME",
+            help="A tokenizer's file, or a checkpoint, path or name; else the embedded one.",
+        ),
     ] = None,
-    sample: Annotated[int, typer.Option(min=0, help="Show at most this many of the tokens.")] = 20,
+    sample: Annotated[int, typer.Option(min=0, metavar="N", help="Show at most this many of the tokens.")] = 20,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Only tokens that leave the text completable within this many tokens.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only tokens that leave the text completable within this many tokens."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -287,15 +346,14 @@ def mask(
 
     Exit code 1 if the text so far can not be continued at all.
     """
-    wanted = read_grammar(schema, grammar, regex, language, pydantic, format, ignore)
-    text = read_text(prefix) if prefix == "-" else prefix
+    wanted = grammar.read()
+    text = read_argument(prefix)
     vocabulary = load_vocabulary(tokenizer)
     matcher = weft.compile(wanted, vocabulary).matcher(max_tokens=max_tokens)
     try:
         matcher.commit(*spell(vocabulary, text.encode()))
     except weft.DeadEnd as error:
-        print(describe(error), file=sys.stderr)
-        raise typer.Exit(1) from None
+        refuse(error, as_json)
     allowed = bits(matcher.mask())
     ends = [token_id for token_id in allowed if token_id in vocabulary.eos]
     shown = [token_id for token_id in allowed if vocabulary.tokens[token_id] is not None][:sample]
@@ -329,44 +387,35 @@ def options(
 # --- input ----------------------------------------------------------------------------------------------------------
 
 
-def read_text(name: str) -> str:
+def read_file(name: str, *, hint: str = "") -> str:
     """The text of a file, or of standard input for "-"."""
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8")
     except OSError as error:
-        raise typer.BadParameter(f"{name}: {error.strerror}") from None
+        raise weft.WeftError(f"{name!r} cannot be read: {error.strerror}", expected="a file, or -", hint=hint) from None
     except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{name}: not UTF-8 at byte {error.start}") from None
+        raise weft.WeftError(f"{name!r} is not UTF-8", where=f"byte {error.start}", expected="UTF-8") from None
 
 
-def read_grammar(
-    schema: str | None,
-    grammar: str | None,
-    regex: str | None,
-    language: str | None,
-    pydantic: str | None,
-    format: Format | None,
-    ignore: list[str] | None,
+def read_argument(text: str) -> str:
+    """A text given on the command line, or standard input for "-"."""
+    return read_file(text) if text == "-" else written_out(text)
+
+
+def written_out(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise weft.WeftError("an argument is not UTF-8", where=ascii(text), expected="UTF-8") from None
+    return text
+
+
+def parse_grammar(
+    text: str, name: str, format: Format | None, ignore: list[str] | None, *, option: str = "--format"
 ) -> weft.Grammar:
-    """The one grammar that the options name."""
-    given: list[tuple[str | None, Callable[[str], weft.Grammar]]] = [
-        (schema, lambda name: parse_grammar(read_text(name), name, Format.JSON_SCHEMA, ignore)),
-        (grammar, lambda name: parse_grammar(read_text(name), name, format, ignore)),
-        (regex, weft.from_regex),
-        (language, weft.load),
-        (pydantic, lambda name: weft.from_pydantic(import_class(name))),
-    ]
-    chosen = [(value, build) for value, build in given if value is not None]
-    if len(chosen) != 1:
-        options = "--schema, --grammar, --regex, --language, --pydantic"
-        raise typer.BadParameter(f"give exactly one of {options}; {len(chosen)} given")
-    value, build = chosen[0]
-    return build(value)
-
-
-def parse_grammar(text: str, name: str, format: Format | None, ignore: list[str] | None) -> weft.Grammar:
-    match format or sniff(text, name):
+    text = text.removeprefix("\ufeff")  # some editors put a byte order mark in front
+    match format or sniff(text, name, option):
         case Format.LARK:
             return weft.from_lark(text, name=name)
         case Format.GBNF:
@@ -377,7 +426,7 @@ def parse_grammar(text: str, name: str, format: Format | None, ignore: list[str]
             return weft.from_json_schema(parse_json(text, name), ignore=ignore or ())
 
 
-def sniff(text: str, name: str) -> Format:
+def sniff(text: str, name: str, option: str) -> Format:
     """The format of a grammar, from the end of its name, else from what only that format has in its text."""
     known = SUFFIXES.get(Path(name).suffix.lower())
     if known is not None:
@@ -389,7 +438,11 @@ def sniff(text: str, name: str) -> Format:
         return Format.GBNF
     if any(line.partition(":")[0].strip(" ?!").isidentifier() for line in text.splitlines() if ":" in line):
         return Format.LARK
-    raise typer.BadParameter(f"{name}: neither its name nor its text tells the format; name it")
+    raise weft.WeftError(
+        f"neither the name nor the text of {name!r} tells which format it has",
+        expected="a name that ends in " + ", ".join(SUFFIXES),
+        hint=f"{option} " + "|".join(kind.value for kind in Format),
+    )
 
 
 def parse_json(text: str, name: str) -> Any:
@@ -409,16 +462,21 @@ def import_class(name: str) -> Any:
     try:
         found = __import__(module, fromlist=[attribute])
         return getattr(found, attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise typer.BadParameter(f"--pydantic {name}: {error}; expected module:Class") from None
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        raise weft.WeftError(
+            f"{name!r} cannot be imported",
+            where=str(error),
+            expected="module:Class",
+            hint="run weft where module.py is",
+        ) from None
 
 
 def load_model(name: str | None) -> Any:
-    try:
-        from weft.decoders import hf
-    except ModuleNotFoundError as error:
-        raise weft.WeftError(f"{error.name} is not installed", hint='pip install "weft[hf]"') from None
-    with Console(stderr=True).status(f"loading {name or 'the embedded model'}"):
+    with loading(name):
+        from weft.decoders import embedded, hf
+
+        if name is None:
+            embedded.one_thread()
         return hf.load_causal(name)
 
 
@@ -427,8 +485,32 @@ def load_vocabulary(name: str | None) -> Vocabulary:
     if name is None:
         from weft.decoders import embedded
 
-        name = str(embedded.folder("causal"))
-    return weft.Vocabulary.from_tokenizer(name)
+        return weft.Vocabulary.from_tokenizer(str(embedded.folder("causal")))
+    if Path(name).exists():
+        return weft.Vocabulary.from_tokenizer(name)
+    with loading(name):
+        from weft.decoders import hf
+
+        return weft.Vocabulary.from_tokenizer(hf.load_tokenizer(name))
+
+
+@contextmanager
+def loading(name: str | None) -> Iterator[None]:
+    """A sign of life while a model loads; what loads one by name draws bars of its own."""
+    terminal = Console(stderr=True)
+    try:
+        if name is None:
+            with terminal.status("loading the embedded model"):
+                yield
+        else:
+            import logging
+
+            logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # every retry of a connection, else
+            if terminal.is_terminal:
+                terminal.print(f"loading {name}", highlight=False)
+            yield
+    except ModuleNotFoundError as error:
+        raise weft.WeftError(f"{error.name} is not installed", hint='pip install "weft[hf]"') from None
 
 
 # --- output ---------------------------------------------------------------------------------------------------------
@@ -444,6 +526,15 @@ def print_json(**fields: object) -> None:
 
 def describe(error: weft.WeftError) -> str:
     return f"{type(error).__name__}: {error}"
+
+
+def refuse(error: weft.WeftError, as_json: bool) -> NoReturn:
+    """The answer is no, and this is why."""
+    if as_json:
+        print_json(complete=False, error=describe(error))
+    else:
+        print(describe(error), file=sys.stderr)
+    raise typer.Exit(1) from None
 
 
 def written(vocabulary: Vocabulary, token_id: int) -> str:
@@ -478,6 +569,9 @@ def spell(vocabulary: Vocabulary, text: bytes) -> list[int]:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # whatever the terminal says: what is read is UTF-8 too
     try:
         app(None if arguments is None else list(arguments))
     except weft.WeftError as error:

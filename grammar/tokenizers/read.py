@@ -74,7 +74,7 @@ def read_path(path: Path) -> Table:
             f"no tokenizer can be read from {str(path)!r}",
             where=error.strerror or type(error).__name__,
             expected="a tokenizer.json, tekken.json, sentencepiece model, tiktoken rank file, or a folder with one",
-            hint="for a model by name: transformers.AutoTokenizer.from_pretrained(name)",
+            hint="for a checkpoint by name: weft.decoders.hf.load_tokenizer(name)",
         ) from None
     if data.lstrip()[:1] == b"{":
         content = load_json(data, str(path))

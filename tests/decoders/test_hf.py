@@ -31,6 +31,7 @@ from weft.decoders.models import CausalModel, MaskedModel  # noqa: E402
 from weft.errors import BudgetExceeded, WeftError  # noqa: E402
 from weft.grammar.constraint import compile  # noqa: E402
 from weft.grammar.grammar import Alt, Grammar, Literal  # noqa: E402
+from weft.grammar.vocabulary import Vocabulary  # noqa: E402
 from weft.schemas.json_schema import from_json_schema  # noqa: E402
 
 LETTERS = "abcdefghijklmnop()[]<>"
@@ -190,6 +191,36 @@ def test_a_checkpoint_by_path(lm, constraint, tmp_path):
         hf.causal(str(tmp_path / "missing"))
     with pytest.raises(WeftError, match="without a tokenizer"):
         hf.causal(llama())
+
+
+def test_a_tokenizer_is_loaded_by_path_or_name_without_its_model(tmp_path, tokenizer, lm):
+    tokenizer.save_pretrained(tmp_path)
+    loaded = hf.load_tokenizer(tmp_path)
+    assert Vocabulary.from_tokenizer(loaded).tokens == lm.vocabulary.tokens[: len(tokenizer)]
+    assert Vocabulary.from_tokenizer(hf.load_tokenizer()).size == 1_100  # the embedded one
+    with pytest.raises(WeftError, match="no tokenizer can be loaded from 'no/such/name'"):
+        hf.load_tokenizer("no/such/name")
+
+
+def test_without_a_network_a_name_is_refused_with_a_way_out(monkeypatch):
+    def unreachable(name, **load):
+        raise OSError("We couldn't connect to the hub\nand so on")
+
+    monkeypatch.setattr(hf.AutoTokenizer, "from_pretrained", unreachable)
+    with pytest.raises(WeftError) as caught:
+        hf.load_tokenizer("some/name")
+    assert (caught.value.where, caught.value.hint) == (
+        "We couldn't connect to the hub",
+        "without a network, give the path of a folder",
+    )
+
+
+def test_the_tokenizer_comes_from_the_revision_of_the_model(monkeypatch, tokenizer):
+    asked = []
+    monkeypatch.setattr(hf.AutoModelForCausalLM, "from_pretrained", lambda name, **load: llama())
+    monkeypatch.setattr(hf.AutoTokenizer, "from_pretrained", lambda name, **load: asked.append(load) or tokenizer)
+    hf.causal("some/name", revision="v2", dtype="float32")
+    assert asked == [{"revision": "v2"}]
 
 
 # -- the masked adapter

@@ -149,4 +149,77 @@ RxPtr Regular::make_rx(u32 i) const {
     return rx_empty();
 }
 
+namespace {
+
+constexpr std::size_t LONG = 60;
+constexpr int DEEP = 20;
+
+void show_text(std::string_view text, std::string& out) {
+    out += '"';
+    for (std::size_t i = 0; i < text.size();) {
+        std::size_t start = i;
+        u32 c = 0;
+        if (!decode_utf8(text, i, c)) c = u8(text[i = start]), ++i;
+        const bool is_character = i - start > 1 || c < 0x80;
+        if (c == '"' || c == '\\') out += '\\', out += char(c);
+        else if (c == '\n') out += "\\n";
+        else if (c == '\t') out += "\\t";
+        else if (c == '\r') out += "\\r";
+        else if (is_character && c >= 0x20 && c != 0x7F) out += text.substr(start, i - start);
+        else out += "\\x", out += "0123456789abcdef"[c >> 4], out += "0123456789abcdef"[c & 15];
+    }
+    out += '"';
+}
+
+// True when all of it was shown.
+bool show(const GrammarSpec& g, u32 expr, int depth, std::string& out) {
+    const Expr& e = g.exprs[expr];
+    if (out.size() > LONG || depth > DEEP) return out += "...", false;
+    auto parts = [&](const char* between) {
+        for (u32 k = 0; k < e.count; ++k) {
+            if (k) out += between;
+            if (!show(g, g.children[e.first + k], depth + 1, out)) return false;
+        }
+        return true;
+    };
+    auto item = [&] {
+        const u32 inner = g.children[e.first];
+        const bool wrap = g.exprs[inner].kind == Expr::Seq || g.exprs[inner].kind == Expr::Repeat;
+        if (wrap) out += '(';
+        if (!show(g, inner, depth + 1, out)) return false;
+        if (wrap) out += ')';
+        return true;
+    };
+    switch (e.kind) {
+        case Expr::Literal: return show_text(e.text, out), true;
+        case Expr::Pattern: return out.append("/").append(e.text).append("/").append(e.flags), true;
+        case Expr::Ref: case Expr::Special: return out += e.text, true;
+        case Expr::Seq: return parts(" ");
+        case Expr::Alt: case Expr::And: {
+            out += '(';
+            if (!parts(e.kind == Expr::Alt ? " | " : " & ")) return false;
+            out += ')';
+            return true;
+        }
+        case Expr::Not: out += '~'; return item();
+        case Expr::Spelled: return show(g, g.children[e.first], depth + 1, out);
+        case Expr::Repeat: {
+            if (!item()) return false;
+            if (e.max == NONE && e.min < 2) out += e.min ? "+" : "*";
+            else if (e.min == 0 && e.max == 1) out += '?';
+            else out += "{" + std::to_string(e.min) + (e.max == e.min ? "" : "," + (e.max == NONE ? "" : std::to_string(e.max))) + "}";
+            return true;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+std::string shown(const GrammarSpec& g, u32 expr) {
+    std::string out;
+    show(g, expr, 0, out);
+    return out;
+}
+
 }  // namespace weft

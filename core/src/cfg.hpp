@@ -33,6 +33,9 @@ struct GrammarSpec {
     bool lexer = false;
 };
 
+// An expression as a Lark file would have it, for messages; what is long ends in "...".
+std::string shown(const GrammarSpec& g, u32 expr);
+
 // Compiled terminals by expression, shared by all grammars on a vocabulary. Bounded: it starts anew when it is full.
 class TerminalCache {
   public:

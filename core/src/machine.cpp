@@ -88,7 +88,7 @@ class Builder {
         std::shared_ptr<const Terminal> t;
         if (g.exprs[expr].kind == Expr::Literal) t = compile_terminal(regular.to_rx(expr), limits);
         else if (!(t = cache.find(key))) cache.put(key, t = compile_terminal(regular.to_rx(expr), limits));
-        add_terminal(t, describe(expr));
+        add_terminal(t, shown(g, expr));
         if (g.lexer) {
             priority.push_back(0);
             is_literal.push_back(is_string(g.exprs[expr]));
@@ -115,14 +115,6 @@ class Builder {
     void add_terminal(const std::shared_ptr<const Terminal>& t, std::string name) {
         machine->terminals.push_back(t);
         machine->terminal_names.push_back(std::move(name));
-    }
-
-    std::string describe(u32 expr) const {
-        const Expr& e = g.exprs[expr];
-        if (e.kind == Expr::Literal) return "\"" + std::string(e.text) + "\"";
-        if (e.kind == Expr::Pattern) return "/" + std::string(e.text) + "/" + std::string(e.flags);
-        if (e.kind == Expr::Ref) return std::string(e.text);
-        return "";
     }
 
     void name_terminals() {  // literals in productions are the terminal that is declared with the same text, if there is one

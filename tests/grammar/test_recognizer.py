@@ -1,7 +1,20 @@
 import pytest
 
 import weft
-from weft.grammar.grammar import Alt, Grammar, Literal, Pattern, Ref, Seq, Special, Terminal
+from weft.grammar.grammar import (
+    Alt,
+    And,
+    Expression,
+    Grammar,
+    Literal,
+    Not,
+    Pattern,
+    Ref,
+    Repeat,
+    Seq,
+    Special,
+    Terminal,
+)
 from weft.grammar.recognizer import Recognizer
 
 NESTED = Grammar("s", {"s": Alt((Seq((Literal(b"["), Ref("s"), Literal(b"]"))), Pattern("[0-9]+")))})
@@ -26,6 +39,20 @@ def test_what_may_come_next() -> None:
     assert sorted(recognizer.expected()) == ['"]"', "/[0-9]+/"]
     recognizer.feed(b"]")
     assert recognizer.allowed_bytes() == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        (Literal(b'\xff"\xc3\xa9\n'), '"\\xff\\"é\\n"'),
+        (Repeat(Pattern("[0-9]"), 1, None), "/[0-9]/+"),
+        (Seq((Repeat(Pattern("a"), 2, 5), Alt((Literal(b"x"), Literal(b"y"))))), '/a/{2,5} ("x" | "y")'),
+        (And((Pattern("a*"), Not(Repeat(Literal(b"aa"), 0, None)))), '(/a*/ & ~("aa"*))'),
+        (Repeat(Seq((Literal(b"a" * 30), Literal(b"b" * 30), Literal(b"c"))), 0, 1), f'("{"a" * 30}" "{"b" * 30}" ...'),
+    ],
+)
+def test_what_may_come_next_is_shown_as_in_a_lark_file(expression: Expression, shown: str) -> None:
+    assert Recognizer(Grammar("s", {"s": expression})).expected() == [shown]
 
 
 def test_rollback_counts_bytes() -> None:

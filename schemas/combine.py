@@ -80,6 +80,19 @@ def _of_types(types: int) -> Shapes:
     )
 
 
+def _split(values: tuple[Any, ...], types: int) -> Shapes:
+    """The values that have one of these types."""
+    constants, kept = 0, []
+    for value in values:
+        kind = type_of(value)
+        if kind & types:
+            if kind & (NULL | BOOLEAN):
+                constants |= kind
+            else:
+                kept.append(value)
+    return Shapes(constants, tuple(kept))
+
+
 class Combiner:
     """The numbered nodes of one schema, and their unions of shapes, each made once.
 
@@ -91,6 +104,7 @@ class Combiner:
         self.nodes: list[Schema | None] = [Schema(0)]
         self.read, self.limits = read, limits
         self.judge = Judge(self)
+        self._numbers: dict[tuple[Any, ...], int] = {}  # by content
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
@@ -100,9 +114,21 @@ class Combiner:
         node = self.nodes[number]
         return node if node is not None else self.read(number)
 
-    def add(self, node: Schema) -> int:
-        self.nodes.append(node)
+    def reserve(self) -> int:
+        """The number of a node that is added or read later."""
+        self.nodes.append(None)
         return len(self.nodes) - 1
+
+    def add(self, node: Schema, number: int = 0) -> int:
+        """The number of the node, one for all that say the same; or `number`, which was reserved for it."""
+        if number:
+            self.nodes[number] = node
+            self._numbers.setdefault(node.content(), number)
+            return number
+        number = self._numbers.setdefault(node.content(), len(self.nodes))
+        if number == len(self.nodes):
+            self.nodes.append(node)
+        return number
 
     def negated(self, conj: Conj) -> Conj:
         """A Conj that holds where this one does not."""
@@ -140,11 +166,12 @@ class Combiner:
 
     def _of_node(self, node: Schema, conj: Conj) -> Shapes:
         """The usual case: one subschema, nothing to combine."""
-        if node.values is not None:
-            return self._of_values(conj, node.values)
         number, text, array, fact = node.number, node.string, node.array, node.object
         types = node.types
-        if not (number or text or array or fact):
+        is_plain = not (number or text or array or fact)
+        if node.values is not None:
+            return _split(node.values, types) if is_plain else self._of_values(conj, node.values)
+        if is_plain:
             return _of_types(types)
         kind = types & NUMBER
         return Shapes(
@@ -157,14 +184,7 @@ class Combiner:
         )
 
     def _of_values(self, conj: Conj, values: tuple[Any, ...]) -> Shapes:
-        constants, kept = 0, []
-        for value in values:
-            if self.judge.holds(conj, value):
-                if value is None or isinstance(value, bool):
-                    constants |= type_of(value)
-                else:
-                    kept.append(value)
-        return Shapes(constants, tuple(kept))
+        return _split(tuple(value for value in values if self.judge.holds(conj, value)), EVERY)
 
     def _gather(self, facts: Facts, conj: Conj) -> bool:
         """Add what holds in every branch; False if nothing is left."""
@@ -442,7 +462,7 @@ class Combiner:
                 max(fact.min for fact in facts),
                 min(highs) if highs else None,
                 tuple(dict.fromkeys(some for fact in facts for some in fact.contains)),
-                next((fact.unique for fact in facts if fact.unique), ""),
+                next((fact.unique for fact in facts if fact.unique), None),
             )
         most = shape.max
         for i, item in enumerate(shape.prefix):

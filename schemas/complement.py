@@ -84,7 +84,7 @@ def negate(combiner: Combiner, node: Schema) -> list[Conj]:
     return [way for way in dict.fromkeys(ways) if 0 not in way]
 
 
-def _other_than(combiner: Combiner, values: tuple[Any, ...], pointer: str) -> Conj:
+def _other_than(combiner: Combiner, values: tuple[Any, ...], pointer: object) -> Conj:
     """A Conj of everything but these values."""
     types, texts, literals = EVERY, [], []
     choices: list[tuple[Conj, ...]] = []
@@ -142,7 +142,7 @@ def _negate_array(combiner: Combiner, fact: Array, fail: Callable[..., None]) ->
             fail(ARRAY, array=Array(contains=(some._replace(min=some.max + 1, max=None),)))
 
 
-def _negate_object(combiner: Combiner, fact: Object, pointer: str, fail: Callable[..., None]) -> None:
+def _negate_object(combiner: Combiner, fact: Object, pointer: object, fail: Callable[..., None]) -> None:
     for name in fact.required:
         fail(OBJECT, object=Object({name: NEVER}))
     for name, value in fact.properties.items():

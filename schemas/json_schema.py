@@ -56,7 +56,7 @@ def from_json_schema(
     root = reader.references.root
     lowering = Lowering(reader.combiner, whitespace, limits)
     try:
-        return lowering.grammar(reader.conj(schema, root.place, root))
+        return lowering.grammar(reader.read(schema, root.place, root))
     except RecursionError:
         raise SchemaError(
             "the schema nests too deeply", where=f"at {lowering.pointer}", expected="fewer nested combinations"

@@ -127,7 +127,6 @@ def _string(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, res
 
 
 def _array(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resource: Resource) -> None:
-    depth = place.depth
     prefix: tuple[Conj, ...] = ()
     items: Conj = ANY
     ignore = reader.ignore
@@ -135,12 +134,12 @@ def _array(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, reso
         prefix = reader.each(raw, "prefixItems", place, resource)
     first = raw.get("items", True) if "items" not in ignore else True
     if isinstance(first, list):
-        at = Place(place, "items", depth)
-        prefix = tuple(reader.conj(item, Place(at, i, depth + 1), resource) for i, item in enumerate(first))
+        at = Place(place, "items", place.depth)
+        prefix = tuple(reader.conj(item, at, i, resource) for i, item in enumerate(first))
         if "additionalItems" in raw and "additionalItems" not in ignore:
-            items = reader.conj(raw["additionalItems"], Place(place, "additionalItems", depth + 1), resource)
+            items = reader.conj(raw["additionalItems"], place, "additionalItems", resource)
     else:
-        items = reader.conj(first, Place(place, "items", depth + 1), resource)
+        items = reader.conj(first, place, "items", resource)
     least, most = reader.count(raw, "minItems", place), reader.count(raw, "maxItems", place)
     contains: tuple[Contains, ...] = ()
     if "contains" in raw and "contains" not in ignore and resource.draft > 4:
@@ -149,7 +148,7 @@ def _array(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, reso
             found = reader.count(raw, "minContains", place)
             low = 1 if found is None else found
             high = reader.count(raw, "maxContains", place)
-        wanted = reader.conj(raw["contains"], Place(place, "contains", depth + 1), resource)
+        wanted = reader.conj(raw["contains"], place, "contains", resource)
         if low or high is not None:
             contains = (Contains(wanted, low, high),)
     unique = reader.get(raw, "uniqueItems", bool, place, "true or false")
@@ -158,8 +157,10 @@ def _array(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, reso
             if raw["unevaluatedItems"] not in (True, {}):
                 raise refuse("unevaluatedItems", f"{place}/unevaluatedItems")
         elif "items" not in raw or (isinstance(first, list) and "additionalItems" not in raw):
-            items = reader.conj(raw["unevaluatedItems"], Place(place, "unevaluatedItems", depth + 1), resource)
-    fact = Array(prefix, items, least or 0, most, contains, f"{place}/uniqueItems" if unique else "")
+            items = reader.conj(raw["unevaluatedItems"], place, "unevaluatedItems", resource)
+    fact = Array(
+        prefix, items, least or 0, most, contains, Place(place, "uniqueItems", place.depth) if unique else None
+    )
     if fact != Array():
         node.array = fact
 
@@ -183,38 +184,37 @@ def _has_applicators(raw: dict[str, Any]) -> bool:
 
 
 def _object(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resource: Resource) -> None:
-    depth = place.depth + 1
     conj = reader.conj
     properties: dict[str, Conj] = {}
     declared = reader.get(raw, "properties", dict, place, "an object of schemas")
     if declared:
-        at = Place(place, "properties", depth)
+        at = Place(place, "properties", place.depth)
         for name, value in declared.items():
-            properties[name] = conj(value, Place(at, name, depth), resource)
+            properties[name] = conj(value, at, name, resource)
     found: list[tuple[str, Conj]] = []
     by_pattern = reader.get(raw, "patternProperties", dict, place, "an object of schemas")
     if by_pattern:
-        at = Place(place, "patternProperties", depth)
+        at = Place(place, "patternProperties", place.depth)
         for pattern, value in by_pattern.items():
             strings.check_rule(Rule("pattern", pattern), f"{at}/{pattern}")
-            found.append((pattern, conj(value, Place(at, pattern, depth), resource)))
+            found.append((pattern, conj(value, at, pattern, resource)))
     additional: Conj = ANY
     ignore = reader.ignore
     if "additionalProperties" in raw and "additionalProperties" not in ignore:
-        additional = conj(raw["additionalProperties"], Place(place, "additionalProperties", depth), resource)
+        additional = conj(raw["additionalProperties"], place, "additionalProperties", resource)
     if "unevaluatedProperties" in raw and "unevaluatedProperties" not in ignore and resource.draft >= 2019:
         if _has_applicators(raw):
             if raw["unevaluatedProperties"] not in (True, {}) and "additionalProperties" not in raw:
                 raise refuse("unevaluatedProperties", f"{place}/unevaluatedProperties")
         elif "additionalProperties" not in raw:
-            additional = conj(raw["unevaluatedProperties"], Place(place, "unevaluatedProperties", depth), resource)
+            additional = conj(raw["unevaluatedProperties"], place, "unevaluatedProperties", resource)
     required = reader.get(raw, "required", list, place, "a list of property names") or ()
     for name in required:
         if not isinstance(name, str):
             raise SchemaError(f"'required' holds {name!r}", where=f"at {place}/required", expected="property names")
     names: Conj = ANY
     if "propertyNames" in raw and "propertyNames" not in ignore:
-        names = conj(raw["propertyNames"], Place(place, "propertyNames", depth), resource)
+        names = conj(raw["propertyNames"], place, "propertyNames", resource)
     least, most = reader.count(raw, "minProperties", place), reader.count(raw, "maxProperties", place)
     node.object = Object(properties, tuple(found), additional, tuple(dict.fromkeys(required)), least or 0, most, names)
 
@@ -244,21 +244,16 @@ def _one_of(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, res
 
 
 def _not(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resource: Resource) -> None:
-    inner = reader.conj(raw["not"], Place(place, "not", place.depth + 1), resource)
+    inner = reader.conj(raw["not"], place, "not", resource)
     node.parts = (*node.parts, *reader.combiner.negated(inner))
 
 
 def _if(reader: Reader, node: Schema, raw: dict[str, Any], place: Place, resource: Resource) -> None:
     if resource.draft < 7:
         return
-    depth = place.depth + 1
 
     def get(key: str) -> Conj:
-        return (
-            reader.conj(raw[key], Place(place, key, depth), resource)
-            if key in raw and key not in reader.ignore
-            else ANY
-        )
+        return reader.conj(raw[key], place, key, resource) if key in raw and key not in reader.ignore else ANY
 
     condition, then, other = get("if"), get("then"), get("else")
     if then or other:
@@ -285,7 +280,7 @@ def _dependencies(reader: Reader, node: Schema, raw: dict[str, Any], place: Plac
                 having: Conj = (reader.combiner.add(Schema(OBJECT, object=Object(required=required))),)
             else:
                 has = reader.combiner.add(Schema(OBJECT, object=Object(required=(name,))))
-                inner = reader.conj(needs, Place(at, name, place.depth + 1), resource)
+                inner = reader.conj(needs, at, name, resource)
                 if not inner:
                     continue
                 having = meet((has,), inner)

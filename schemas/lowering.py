@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from weft.errors import SchemaError
@@ -33,7 +34,9 @@ _SHARED: dict[str, Expression] = {
 _MAX_INLINE_VALUES = 4
 _ANY_STRING = String()
 _ANY_NUMBER = Number()
-_EVERYTHING = Shapes(NULL | BOOLEAN, (), ((NUMBER, _ANY_NUMBER),), (String(),), (Array(),), ((),))
+_ANY_ARRAYS, _ANY_OBJECTS = (Array(),), ((),)
+_EVERYTHING = Shapes(NULL | BOOLEAN, (), ((NUMBER, _ANY_NUMBER),), (_ANY_STRING,), _ANY_ARRAYS, _ANY_OBJECTS)
+_MAX_SEARCH = 50  # productions inside each other that are searched for a finite text before all are looked at
 
 
 class Lowering:
@@ -58,7 +61,7 @@ class Lowering:
         self._queue: list[tuple[str, Conj]] = []
         self._generic: set[str] = set()
         self._scalars: dict[String | tuple[int, Number], Ref] = {}
-        self._open: set[Conj] = set()
+        self._nested: set[Conj] = set()
         self._has_nothing = self._is_recursive = False
 
     def grammar(self, conj: Conj) -> Grammar:
@@ -145,7 +148,8 @@ class Lowering:
         """The expression for one place; a production is made for what is nested."""
         found = self._values.get(conj)
         if found is not None:
-            self._is_recursive = self._is_recursive or conj in self._open
+            if conj in self._nested:
+                self._is_recursive = True
             return found
         if not conj:
             found = self._any()
@@ -153,10 +157,12 @@ class Lowering:
             shapes = self.combiner.shapes(conj)
             if shapes == _EVERYTHING:
                 found = self._any()
-            elif (shapes.arrays and shapes.arrays != (Array(),)) or (shapes.objects and shapes.objects != ((),)):
+            elif (shapes.arrays and shapes.arrays != _ANY_ARRAYS) or (
+                shapes.objects and shapes.objects != _ANY_OBJECTS
+            ):
                 ref = self.reserve()
                 self._queue.append((ref.name, conj))
-                self._open.add(conj)
+                self._nested.add(conj)
                 found = ref
             else:
                 found = self._choice(conj)
@@ -179,7 +185,7 @@ class Lowering:
         for string in shapes.strings:
             options.append(self.string(string))
         for array in shapes.arrays:
-            options.append(self._any_array() if array == Array() else arrays.lower(self, array))
+            options.append(self._any_array() if array == _ANY_ARRAYS[0] else arrays.lower(self, array))
         for facts in shapes.objects:
             options.append(objects.lower(self, facts) if facts else self._any_object())
         if not options:
@@ -235,24 +241,36 @@ class Lowering:
 
     def _root_is_productive(self) -> bool:
         """Whether some finite text can come from the root, patterns taken to match something."""
+        productions = self.productions
         productive: set[str] = set()
+        searched: set[str] = set()
 
-        def is_productive(expression: Expression) -> bool:
+        def search(name: str) -> bool:
+            # depth first, through what a shortest text needs: nearly always enough
+            if name not in productive:
+                if name in searched or len(searched) > _MAX_SEARCH:
+                    return False
+                searched.add(name)
+                if is_productive(productions[name], search):
+                    productive.add(name)
+            return name in productive
+
+        def is_productive(expression: Expression, of: Callable[[str], bool]) -> bool:
             if isinstance(expression, Ref):
-                return expression.name in productive
+                return of(expression.name)
             if isinstance(expression, Seq):
-                return all(map(is_productive, expression.items))
+                return all(is_productive(item, of) for item in expression.items)
             if isinstance(expression, Alt):
-                return any(map(is_productive, expression.items))
+                return any(is_productive(item, of) for item in expression.items)
             if isinstance(expression, Repeat):
-                return expression.min == 0 or is_productive(expression.item)
+                return expression.min == 0 or is_productive(expression.item, of)
             return True
 
-        grown = True
-        while grown:
+        grown = not search("root")
+        while grown and "root" not in productive:
             grown = False
-            for name in reversed(self.productions):  # what is nested stands later
-                if name not in productive and is_productive(self.productions[name]):
+            for name in reversed(productions):  # what is nested stands later
+                if name not in productive and is_productive(productions[name], productive.__contains__):
                     productive.add(name)
                     grown = True
         return "root" in productive

@@ -34,12 +34,8 @@ class _Members:
     def __init__(self, build: Lowering, objects: tuple[Object, ...]):
         self.build = build
         self.objects = objects
-        names: dict[str, None] = {}
-        for fact in objects:
-            names.update(dict.fromkeys(fact.properties))
-        required: dict[str, None] = {}
-        for fact in objects:
-            required.update(dict.fromkeys(fact.required))
+        names = dict.fromkeys(name for fact in objects for name in fact.properties)
+        required = dict.fromkeys(name for fact in objects for name in fact.required)
         names.update(required)
         self.names = tuple(names)
         self.min = max(fact.min for fact in objects)
@@ -48,8 +44,9 @@ class _Members:
         self.some = tuple(dict.fromkeys(some for fact in objects for some in fact.some))
         self.entries: list[tuple[str, Conj, bool]] = []
         self.possible = True
-        for name in self.names:
-            value = build.combiner.property_of(objects, name)
+        only = objects[0] if len(objects) == 1 and not objects[0].patterns and not objects[0].names else None
+        for name in names:
+            value = only.properties.get(name, only.additional) if only else build.combiner.property_of(objects, name)
             if build.is_empty(value):
                 if name in required:
                     self.possible = False
@@ -63,11 +60,14 @@ class _Members:
     def _classes(self) -> list[tuple[Keys, Conj]]:
         """(names, value) of the other properties: one class for each set of patterns that a name can match."""
         objects, build = self.objects, self.build
+        value = objects[0].additional if len(objects) == 1 else meet(*(fact.additional for fact in objects))
+        has_patterns = any(fact.patterns for fact in objects)
+        if not has_patterns and build.is_empty(value):
+            return []
         declared = (Rule("values", self.names),) if self.names else ()
         name_conj = meet(*(fact.names for fact in objects if fact.names))
-        if not any(fact.patterns for fact in objects):
-            value = objects[0].additional if len(objects) == 1 else meet(*(fact.additional for fact in objects))
-            return [] if build.is_empty(value) else [(Keys((), declared, name_conj), value)]
+        if not has_patterns:
+            return [(Keys((), declared, name_conj), value)]
         grouped = [_by_value(fact) for fact in objects]
         rules = tuple(dict.fromkeys(rule for patterns in grouped for rule, _ in patterns))
         if len(rules) > build.limits.patterns:
@@ -127,8 +127,7 @@ class _Members:
 
     def member(self, name: str, value: Conj) -> tuple[Expression, ...]:
         build = self.build
-        literal = strings.string_literal(name).text + b":"
-        return (Literal(literal), *build.space, build.value(value))
+        return (strings.key_literal(name), *build.space, build.value(value))
 
     # --- the list ---------------------------------------------------------------------------------------------------
 

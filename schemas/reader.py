@@ -1,4 +1,4 @@
-"""Reader: raw subschemas -> numbered Schema nodes, each read once, when the Combiner asks for it."""
+"""Reader: raw subschemas -> numbered Schema nodes."""
 
 from __future__ import annotations
 
@@ -11,86 +11,113 @@ from weft.schemas.keywords import HANDLERS
 from weft.schemas.references import Place, References, Resource, resource_of
 from weft.schemas.schema import ANY, NEVER, Conj, Limits, Schema
 
+MAX_NESTED = 40  # subschemas that are read inside each other; deeper ones wait, so nesting costs no Python stack
+
 
 class Reader:
-    """Raw subschemas -> numbered nodes, each read once, when the Combiner asks for it."""
+    """Raw subschemas -> numbered nodes. Subschemas that say the same are one node."""
 
     def __init__(self, schema: Any, ignore: Collection[str], documents: Mapping[str, Any], limits: Limits):
         self.ignore, self.limits = frozenset(ignore), limits
-        self.combiner = Combiner(self.read, limits)
-        self.numbers: dict[int, int] = {}
-        self.following: set[int] = set()
-        self.waiting: dict[int, tuple[dict[str, Any], Place, Resource]] = {}
+        self.handlers = {key: handler for key, handler in HANDLERS.items() if key not in self.ignore}
+        self.combiner = Combiner(self.read_waiting, limits)
         self.references = References(schema, documents)
+        self._known: dict[int, Conj] = {id(True): ANY, id(False): NEVER}  # by id of the raw subschema
+        self._targets: dict[tuple[str, int], Conj] = {}  # by reference and resource
+        self._of_type: dict[str, Conj] = {}  # {"type": ...} and nothing else
+        self._following: set[int] = set()
+        self._open: dict[int, int] = {}  # being read: its number if something inside refers to it, else 0
+        self._waiting: dict[int, tuple[dict[str, Any], Place, Resource]] = {}
 
-    def conj(self, raw: Any, place: Place, resource: Resource) -> Conj:
-        """The Conj of a raw subschema; it is read later."""
-        if raw is True or raw == {}:
+    def conj(self, raw: Any, around: Place, key: str | int, resource: Resource) -> Conj:
+        """The Conj of the raw subschema that stands at `key` of the place around it."""
+        found = self._known.get(id(raw))
+        if found is None:
+            # PERF: most subschemas are a type and annotations; they take no Place and no node of their own
+            if isinstance(raw, dict) and len(self.handlers.keys() & raw.keys()) == 1:
+                kind = raw.get("type")
+                if isinstance(kind, str) and kind in self._of_type:
+                    return self._of_type[kind]
+            found = self.read(raw, Place(around, key, around.depth + 1), resource)
+        return found
+
+    def read(self, raw: Any, place: Place, resource: Resource) -> Conj:
+        """The Conj of the raw subschema that stands at this place."""
+        own = id(raw)
+        if own in self._known:
+            return self._known[own]
+        if not isinstance(raw, dict):
+            raise SchemaError(
+                f"a schema is {type(raw).__name__}", where=f"at {place}", expected="an object, true or false"
+            )
+        if place.depth > self.limits.depth:
+            raise SchemaError(
+                f"a schema nested {place.depth} levels deep (limit {self.limits.depth})",
+                where=f"at {str(place)[:200]}",
+                expected="a flatter schema; $ref does not count as nesting",
+                hint="Limits(depth=...)",
+            )
+        if len(self._known) >= self.limits.schemas:
+            raise SchemaError(
+                f"more than {self.limits.schemas} subschemas", where=f"at {place}", hint="Limits(schemas=...)"
+            )
+        if raw is not resource.root:
+            resource = resource_of(raw, place, resource)
+        said = self.handlers.keys() & raw.keys()
+        if not said:
             return ANY
-        if raw is False:
-            return NEVER
-        number = self.numbers.get(id(raw))
-        if number is None:
-            if not isinstance(raw, dict):
-                raise SchemaError(
-                    f"a schema is {type(raw).__name__}", where=f"at {place}", expected="an object, true or false"
-                )
-            if place.depth > self.limits.depth:
-                raise SchemaError(
-                    f"a schema nested {place.depth} levels deep (limit {self.limits.depth})",
-                    where=f"at {str(place)[:200]}",
-                    expected="a flatter schema; $ref does not count as nesting",
-                    hint="Limits(depth=...)",
-                )
-            if len(self.numbers) >= self.limits.schemas:
-                raise SchemaError(
-                    f"more than {self.limits.schemas} subschemas", where=f"at {place}", hint="Limits(schemas=...)"
-                )
-            if raw is not resource.root:
-                resource = resource_of(raw, place, resource)
-            if "$ref" in raw and self.only_refers(raw, resource):
-                return self.follow(raw, place, resource)
-            self.combiner.nodes.append(None)
-            number = self.numbers[id(raw)] = len(self.combiner.nodes) - 1
-            self.waiting[number] = (raw, place, resource)
-        return (number,)
+        if "$ref" in said and isinstance(raw["$ref"], str) and (len(said) == 1 or resource.draft <= 7):
+            return self._follow(raw, place, resource)
+        if own in self._open:
+            number = self._open[own] = self._open[own] or self.combiner.reserve()
+            return (number,)
+        if len(self._open) >= MAX_NESTED:
+            number = self.combiner.reserve()
+            self._waiting[number] = (raw, place, resource)
+        else:
+            self._open[own] = 0
+            node = self._node(raw, place, resource)
+            number = self.combiner.add(node, self._open.pop(own))
+            if len(said) == 1 and isinstance(raw.get("type"), str):
+                self._of_type[raw["type"]] = (number,)
+        self._known[own] = found = (number,)
+        return found
 
-    def only_refers(self, raw: dict[str, Any], resource: Resource) -> bool:
-        if "$ref" in self.ignore or not isinstance(raw["$ref"], str):
-            return False
-        return resource.draft <= 7 or all(key == "$ref" or key not in HANDLERS or key in self.ignore for key in raw)
+    def read_waiting(self, number: int) -> Schema:
+        """The node of a subschema that waits."""
+        raw, place, resource = self._waiting.pop(number)
+        self._open[id(raw)] = number
+        node = self._node(raw, place, resource)
+        del self._open[id(raw)]
+        self.combiner.add(node, number)
+        return node
+
+    def _node(self, raw: dict[str, Any], place: Place, resource: Resource) -> Schema:
+        node = Schema(pointer=place)
+        for handler in dict.fromkeys([self.handlers[key] for key in raw if key in self.handlers]):
+            handler(self, node, raw, place, resource)
+        return node
 
     def target(self, ref: str, place: Place, resource: Resource) -> Conj:
         """The Conj of what a reference leads to."""
-        return self.conj(*self.references.target(ref, place, resource))
+        key = ref, id(resource.root)
+        found = self._targets.get(key)
+        if found is None:
+            found = self._targets[key] = self.read(*self.references.target(ref, place, resource))
+        return found
 
-    def follow(self, raw: dict[str, Any], place: Place, resource: Resource) -> Conj:
+    def _follow(self, raw: dict[str, Any], place: Place, resource: Resource) -> Conj:
         """The Conj of what a plain reference leads to, so that both are one nonterminal."""
-        if id(raw) in self.following:
+        if id(raw) in self._following:
             raise SchemaError(
                 "a reference leads back to itself",
                 where=f"at {place}/$ref",
                 expected="a schema that says something about the value before it refers to itself",
             )
-        self.following.add(id(raw))
-        found = self.target(raw["$ref"], place, resource)
-        self.following.discard(id(raw))
+        self._following.add(id(raw))
+        found = self._known[id(raw)] = self.target(raw["$ref"], place, resource)
+        self._following.discard(id(raw))
         return found
-
-    def read(self, number: int) -> Schema:
-        raw, place, resource = self.waiting.pop(number)
-        node = self.combiner.nodes[number] = Schema(pointer=LazyPointer(place))  # type: ignore[arg-type]
-        if "$ref" in raw and resource.draft <= 7 and "$ref" not in self.ignore:
-            HANDLERS["$ref"](self, node, raw, place, resource)
-            return node
-        done = set()
-        ignore = self.ignore
-        for key in raw:
-            handler = HANDLERS.get(key)
-            if handler is not None and handler not in done and key not in ignore:
-                done.add(handler)
-                handler(self, node, raw, place, resource)
-        return node
 
     def get(self, raw: dict[str, Any], key: str, kind: type | tuple[type, ...], place: Place, expected: str) -> Any:
         """A keyword's value, checked; None if it is absent or ignored."""
@@ -124,16 +151,4 @@ class Reader:
                 return ()
             raise SchemaError(f"'{key}' is empty", where=f"at {place}/{key}", expected="at least one schema")
         at = Place(place, key, place.depth)
-        return tuple(self.conj(item, Place(at, i, place.depth + 1), resource) for i, item in enumerate(value))
-
-
-class LazyPointer:
-    """A JSON pointer that is written out when it is printed."""
-
-    __slots__ = ("place",)
-
-    def __init__(self, place: Place):
-        self.place = place
-
-    def __str__(self) -> str:
-        return str(self.place)
+        return tuple(self.conj(item, at, i, resource) for i, item in enumerate(value))

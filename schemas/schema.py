@@ -80,7 +80,7 @@ class Array(NamedTuple):
     min: int = 0
     max: int | None = None
     contains: tuple[Contains, ...] = ()
-    unique: str = ""  # JSON pointer of the uniqueItems that asks for it
+    unique: object = None  # JSON pointer of the uniqueItems that asks for it
 
 
 class Keys(NamedTuple):
@@ -117,6 +117,9 @@ class Schema:
 
     __slots__ = ("array", "choices", "exactly", "number", "object", "parts", "pointer", "string", "types", "values")
 
+    # Where it stands: printed in errors, and written out only then.
+    pointer: object
+
     def __init__(
         self,
         types: int = EVERY,
@@ -129,10 +132,27 @@ class Schema:
         parts: Conj = (),
         choices: tuple[tuple[Conj, ...], ...] = (),
         exactly: tuple[tuple[Conj, ...], ...] = (),
-        pointer: str = "#",
+        pointer: object = "#",
     ):
         self.types, self.number, self.string, self.array, self.object = types, number, string, array, object
         self.values, self.parts, self.choices, self.exactly, self.pointer = values, parts, choices, exactly, pointer
+
+    def content(self) -> tuple[Any, ...]:
+        """A key that is the same for nodes that say the same, wherever they stand."""
+        array, fact = self.array, self.object
+        if array is not None and array.unique is not None:
+            array = array._replace(unique=True)
+        return (
+            self.types,
+            self.number,
+            self.string,
+            array,
+            None if fact is None else (tuple(fact.properties.items()), *fact[1:]),
+            None if self.values is None else repr(self.values),  # 1, 1.0 and true are not the same
+            self.parts,
+            self.choices,
+            self.exactly,
+        )
 
 
 class Shapes(NamedTuple):
@@ -172,7 +192,7 @@ def meet(*conjs: Conj) -> Conj:
     return tuple(sorted(literals))
 
 
-def refuse(keyword: str, pointer: str, why: str = "", hint: str = "") -> SchemaError:
+def refuse(keyword: str, pointer: object, why: str = "", hint: str = "") -> SchemaError:
     """The error for a keyword whose meaning could not be kept."""
     return SchemaError(
         f"'{keyword}' {why or 'is not supported yet'}",

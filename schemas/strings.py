@@ -52,9 +52,12 @@ JSON_SPELLINGS = tuple((code, _spelling(code)) for code in (*range(32), 34, 92))
 _ESCAPED = ((0, 31), (34, 34), (92, 92))
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def json_text(value: object) -> str:
     """As json.dumps writes it, with every character that UTF-8 has left as it is."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = _encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate has no UTF-8
@@ -65,6 +68,12 @@ def json_text(value: object) -> str:
 @lru_cache(maxsize=16384)
 def string_literal(text: str) -> Literal:
     return Literal(json_text(text).encode())
+
+
+@lru_cache(maxsize=16384)
+def key_literal(name: str) -> Literal:
+    """A property name with its colon."""
+    return Literal(string_literal(name).text + b":")
 
 
 @lru_cache(maxsize=1024)
@@ -136,7 +145,7 @@ def _node_text(node: patterns.Node) -> Expression:
 def rule_text(rule: Rule) -> Expression:
     """The inside of the strings that follow the rule, as JSON text."""
     if rule.kind == "values":
-        return Alt(tuple(Literal(json_text(value)[1:-1].encode()) for value in rule.source))
+        return Alt(tuple(Literal(string_literal(value).text[1:-1]) for value in rule.source))
     sources = _sources(rule)
     parts = []
     for source in sources:

@@ -263,6 +263,34 @@ def test_nesting() -> None:
     from_json_schema(schema, limits=Limits(depth=1000))
 
 
+def test_references_out_of_a_deep_nest_lead_back() -> None:
+    schema: dict[str, object] = {"$ref": "#/$defs/top"}
+    for _ in range(120):
+        schema = {"type": "array", "items": schema}
+    schema["$defs"] = {"top": {"type": ["array", "null"], "items": {"$ref": "#"}, "maxItems": 1}}
+    recognizer = Recognizer(from_json_schema(schema))
+    assert accepts(recognizer, "[" * 120 + "[]" + "]" * 120)
+    assert accepts(recognizer, "[" * 119 + "[null,[[]]]" + "]" * 119)
+    assert not accepts(recognizer, "[" * 120 + "1" + "]" * 120)
+
+
+def test_subschemas_that_say_the_same_are_written_once() -> None:
+    def words(n: int) -> dict[str, object]:
+        return {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}, "description": str(n)}
+
+    def size(schema: dict[str, object]) -> int:
+        return len(from_json_schema({"additionalProperties": False, "type": "object", **schema}).productions)
+
+    names = [f"p{i}" for i in range(20)]
+    assert (
+        size({"properties": {name: words(i) for i, name in enumerate(names)}, "required": names}) == 4
+    )  # root, object, array, space
+    # 1, 1.0 and true are not the same
+    grammar = from_json_schema({"prefixItems": [{"const": 1}, {"const": True}], "minItems": 2, "items": False})
+    assert accepts(Recognizer(grammar), "[1, true]")
+    assert not accepts(Recognizer(grammar), "[1, 1]")
+
+
 def test_documents() -> None:
     documents = {"http://other/schema.json": {"$defs": {"word": {"type": "string"}}}}
     grammar = from_json_schema({"$ref": "http://other/schema.json#/$defs/word"}, documents=documents)

@@ -1,7 +1,7 @@
 """Masks of weft and llguidance along the same texts, bit by bit; every difference is put into a named class.
 
 Both read the same Lark files, which they define in two ways: llguidance looks for the longest match among the terminals
-that the parser expects, weft among all of them, and with weft a keyword is never an identifier (DESIGN section 3). So
+that the parser expects, weft among all of them, and with weft a keyword is never an identifier (ARCHITECTURE.md). So
 for each bit that differs, a slow oracle of weft's definition (`longest_match.py`) says who is right by it, and the
 lexemes say why.
 """

@@ -161,6 +161,8 @@ def _advise(text: str, at: int) -> Advice:
         return Advice(hint="a repeat is {m}, {m,}, {m,n} or {0,n}")
     if here.startswith(("<", "!")):
         return Advice(hint="a token is <name> or <[123]>")
+    if here.startswith("'"):
+        return Advice(hint="a string stands in double quotes")
     if here.startswith("/"):
         return Advice(hint="GBNF has no /regex/: write classes such as [a-z]+")
     if here.startswith("::="):

@@ -6,7 +6,7 @@ below:
     pair: STRING ":" value        Seq((Ref("STRING"), Literal(b":"), Ref("value")))
     digits: /[0-9]/ ~ 2..4        Repeat(Pattern("[0-9]"), 2, 4)
 
-There are two ways to cut a text into lexemes, and they are different languages (DESIGN section 3):
+There are two ways to cut a text into lexemes, and they are different languages (ARCHITECTURE.md, Reading):
 * scannerless (`lexer=False`; regex, GBNF, JSON Schema): a terminal is any regular sub-expression; every split counts.
 * longest match (`lexer=True`; Lark files): the text alone decides where a lexeme ends, `ignore` may stand between
   lexemes.

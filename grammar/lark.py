@@ -6,11 +6,11 @@
     %ignore " "                       terminals NAME and IGNORE_1, ignore ("IGNORE_1",)
 
 The dialect is Lark's, without what builds trees, and the common part of llguidance's (syntax: formats/lark.lark).
-Where Lark cuts a text into lexemes with Python's `re`, weft takes the longest match (DESIGN section 3). Three things
-follow:
+Where Lark cuts a text into lexemes with Python's `re`, weft takes the longest match (ARCHITECTURE.md, Reading). So
 * `/a|ab/` matches "ab" too. Lark's `re` would stop at "a".
 * a lazy repeat means the shortest lexeme, and is read where that is well defined: `"/*" /(.|\\n)*?/ "*/"`.
 * a terminal that may be empty is never an empty lexeme; where it is used it may be left out instead.
+* a terminal that is both used by a rule and ignored is read as either, lexeme by lexeme: the text alone does not tell.
 `\\d`, `\\w` and `\\s` are Unicode's, as in Python. An escape such as `\\x5d` is that character and never syntax.
 
 A file whose first line is `// lexing: scannerless` has no lexer: every split of the text counts.

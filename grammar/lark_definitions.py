@@ -93,7 +93,7 @@ class Definitions:
                     hint=did_you_mean(name, inner.table),
                 )
         prefix = item.path[0] + "__"
-        renamed = {n: (prefix.upper() if is_terminal_name(n) else prefix) + n.lstrip("_") for n in inner.table}
+        renamed = {n: (prefix.upper() if is_terminal_name(n) else prefix) + n for n in inner.table}
         renamed |= {name: alias for name, alias, _ in item.names}
         wanted, pending = set(), [name for name, _, _ in item.names]
         while pending:

@@ -176,6 +176,8 @@ def _advise(text: str, at: int) -> Advice:
         return Advice("string does not end on its line", "'\"'", 'write \\" for a quote and \\n for a line feed')
     if here.startswith("/") and not re.match(r"/(?:\\.|[^/\\\n])*/", text[at : at + 1000]):
         return Advice("regular expression does not end", "'/'", "write \\/ for a slash")
+    if here.startswith("'"):
+        return Advice(hint="a string stands in double quotes")
     if here.startswith("@"):
         return Advice(hint="references to other grammars are not supported: write the rules into this text")
     if here.startswith("[") and re.search(r"(^|\n)[?!]*[\w-]+$", text[max(0, at - 200) : at]):
@@ -270,6 +272,8 @@ class _Reader(Transformer_NonRecursive[Any, Any]):
         return Ignore(body, spans[0] if spans else Span(self.source, 0, 0))
 
     def declare(self, parts: list[Any]) -> None:
+        if self.is_library:
+            return  # a mistake only if a rule that is imported uses it
         raise self._span(parts[0]).error(
             "%declare is not supported: a declared terminal has no text",
             expected="a definition, such as NAME: /[a-z]+/",

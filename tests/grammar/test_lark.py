@@ -1,13 +1,16 @@
 import random
+import re
 
 import lark
 import oracles
 import pytest
 
 from weft.errors import GrammarError
+from weft.grammar import lark_definitions
 from weft.grammar.grammar import Alt, And, Grammar, Literal, Not, Pattern, Ref, Repeat, Seq, Special, Terminal
 from weft.grammar.lark import from_lark, load, to_lark
 from weft.grammar.recognizer import Recognizer
+from weft.grammar.source import Source
 
 TEXTS = oracles.texts("ab", 4)
 CASES = oracles.suite("lark")
@@ -111,6 +114,64 @@ def test_hostile_texts_end_in_an_error(text):
 def test_a_long_chain_of_rules_is_no_problem():
     text = "start: a0\n" + "".join(f"a{i}: a{i + 1}\n" for i in range(2000)) + 'a2000: "x"'
     assert len(from_lark(text).productions) == 2002
+
+
+WORDS = (
+    """
+    0 7 a F g Z _ é é1 _x1 x-y 12 -12 +5 1.5 -1.5 .5 1. 1e5 1.5E-3 +1e+7 1e -- ab AB aB1
+    "" "a" "a\\"b" "a\\" 'a' #x //x /*x*/ /**/ /*x --x
+""".split()
+    + [
+        " ",
+        "\t",
+        "  \t",
+        "\n",
+        "\r\n",
+        "\n\n",
+        "\r",
+        " \n",
+        "# x",
+        "#x\n",
+        "// x y",
+        "/* a\n * b */",
+        '"a b"',
+        '"a\nb"',
+        "-- a b",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    """CNAME CPP_COMMENT CR C_COMMENT DECIMAL DIGIT ESCAPED_STRING FLOAT HEXDIGIT INT LCASE_LETTER LETTER LF NEWLINE
+    NUMBER SH_COMMENT SIGNED_FLOAT SIGNED_INT SIGNED_NUMBER SQL_COMMENT UCASE_LETTER WORD WS WS_INLINE""".split(),
+)
+def test_the_terminals_of_common_are_those_of_lark(name):
+    text = f"start: {name}\n%import common.{name}"
+    (theirs,) = lark.Lark(text, parser="lalr").terminals
+    regex = re.compile(theirs.pattern.to_regexp())
+    grammar = from_lark(text)
+    lexemes = [word for word in WORDS if (found := regex.match(word)) and found.end() == len(word)]
+    assert lexemes
+    assert [word for word in WORDS if oracles.accepts(grammar, word)] == lexemes
+
+
+def test_names_of_a_library_keep_apart_and_what_it_declares_is_a_mistake_only_where_it_is_used(monkeypatch):
+    library = Source('%declare _GAP\na: _a "x"\n_a: "y"\nb: _GAP', "python.lark")
+    monkeypatch.setattr(lark_definitions, "library_source", lambda name: library)
+    assert oracles.accepts(from_lark("start: a\n%import python.a"), "yx")
+    with pytest.raises(GrammarError) as caught:
+        from_lark("start: b\n%import python.b")
+    assert (caught.value.what, caught.value.where.split("\n")[0]) == (
+        "terminal '_GAP' is never defined",
+        "python.lark:4:4",
+    )
+
+
+def test_a_string_in_single_quotes_gets_a_hint():
+    with pytest.raises(GrammarError) as caught:
+        from_lark("start: 'a'")
+    assert caught.value.hint == "a string stands in double quotes"
 
 
 def test_what_no_text_can_use_is_left_out():

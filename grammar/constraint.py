@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from weft import _core
+from weft.errors import WeftError
 from weft.grammar.grammar import Alt, And, Grammar, Literal, Not, Pattern, Ref, Repeat, Seq, Special, Spelled
 from weft.grammar.vocabulary import Vocabulary
 
@@ -24,6 +25,9 @@ Mask = npt.NDArray[np.uint32]
 KINDS = (Literal, Pattern, Ref, Seq, Alt, Repeat, And, Not, Spelled, Special)
 
 
+MOST_DEPTH = 4_000
+
+
 @dataclass(frozen=True)
 class Limits:
     """How far a hostile or careless grammar may go before it is refused with BudgetExceeded.
@@ -32,8 +36,11 @@ class Limits:
         nfa_states: states of one regular expression before it is made deterministic; repeats are copies.
         dfa_states: states of one regular expression, or of the lexer, after it.
         box_states: states of all productions together; repeats of nonterminals are copies up to 4,096 times.
-        depth: how deeply expressions, groups and terminals may be nested.
+        depth: how deeply expressions, groups and terminals may be nested. What is deep takes stack: threads with half a
+            megabyte are safe up to the default, and with eight up to MOST_DEPTH, which is the most.
         cache_bytes: memory that one constraint may keep for what it has learnt. Live matchers may need more.
+    Raises:
+        WeftError: a limit is no whole number, or out of range.
     """
 
     nfa_states: int = 200_000
@@ -41,6 +48,13 @@ class Limits:
     box_states: int = 200_000
     depth: int = 400
     cache_bytes: int = 64 << 20
+
+    def __post_init__(self) -> None:
+        most = {"depth": MOST_DEPTH, "cache_bytes": 1 << 60}
+        for f in fields(self):
+            value, limit = getattr(self, f.name), most.get(f.name, (1 << 31) - 1)
+            if not isinstance(value, int) or not 0 <= value <= limit:
+                raise WeftError(f"Limits.{f.name} is {value!r}", expected=f"a whole number from 0 to {limit}")
 
     def _native(self) -> Any:
         native = _core.Limits()

@@ -66,7 +66,8 @@ def from_regex(pattern: str, flags: str = "", *, name: str = "<regex>", max_size
     """
     if pattern == "":
         return Grammar("start", {"start": Seq(())})
-    source = Source.read(pattern, name, max_size=max_size) if pattern.strip() else Source(pattern, name)
+    blank = isinstance(pattern, str) and not pattern.strip()
+    source = Source(pattern, name) if blank else Source.read(pattern, name, max_size=max_size)
     try:
         read_regex(source.text, flags)
     except RegexFault as fault:

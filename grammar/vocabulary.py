@@ -26,6 +26,8 @@ from weft.grammar.tokenizers.check import check
 from weft.grammar.tokenizers.read import read
 from weft.grammar.tokenizers.table import assembled, token_id_of
 
+LONGEST_TOKEN = 4_000  # bytes; the core's walks keep their path in fixed arrays
+
 
 class Vocabulary:
     """Token id -> bytes; immutable.
@@ -59,12 +61,19 @@ class Vocabulary:
                         hint="text.encode()" if isinstance(token, str) else "",
                     )
                 table[token_id] = bytes(token)
+            if token is not None and len(token) > LONGEST_TOKEN:
+                raise VocabularyError(
+                    f"token {token_id} has {len(token)} bytes",
+                    expected=f"at most {LONGEST_TOKEN}",
+                    hint="None for an id that is never text",
+                )
             if not table[token_id]:
                 table[token_id] = None
         self.size = len(table)
         ends = [token_id_of(end, self.size, "end token") for end in _listed(eos)]
         self.specials = {
-            str(name): token_id_of(at, self.size, f"special token {name!r}") for name, at in (specials or {}).items()
+            _name(name): token_id_of(at, self.size, f"special token {name!r}")
+            for name, at in dict(specials or {}).items()
         }
         for token_id in (*ends, *self.specials.values()):
             table[token_id] = None
@@ -189,3 +198,14 @@ def _listed(ids: Any) -> list[Any]:
         return list(ids)
     except TypeError:
         raise VocabularyError(f"{ids!r} is not a list of tokens", expected="token ids") from None
+
+
+def _name(value: object) -> str:
+    name = str(value)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise VocabularyError(
+            f"special token {name!r} holds half of a surrogate pair", expected="a name that can be written as UTF-8"
+        ) from None
+    return name

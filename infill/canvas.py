@@ -26,6 +26,8 @@ from typing import Protocol, SupportsIndex
 
 from weft.errors import WeftError
 
+MOST_SLOTS = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class Hole:
@@ -40,10 +42,10 @@ class Hole:
             index(self.slots)
         except TypeError:
             raise WeftError(f"a hole cannot have {self.slots!r} slots", expected="a number, or None") from None
-        if self.slots < 1:
+        if not 1 <= self.slots < MOST_SLOTS:
             raise WeftError(
                 f"a hole cannot have {self.slots} slots",
-                expected="1 or more, or None for any number of bytes",
+                expected=f"1 or more and fewer than {MOST_SLOTS}, or None for any number of bytes",
                 hint="leave a hole without slots out of the canvas",
             )
 
@@ -130,7 +132,7 @@ class Canvas:
         end = 0
         for marker in _MARKER.finditer(text):
             if marker[1] is not None and len(marker[1]) > 9:
-                raise WeftError("a hole has too many slots", where=marker[0][:40], expected="fewer than 1000000000")
+                raise WeftError("a hole has too many slots", where=marker[0][:40], expected=f"fewer than {MOST_SLOTS}")
             parts += [text[end : marker.start()], HOLE if marker[1] is None else Hole(int(marker[1]))]
             end = marker.end()
         return cls(*parts, text[end:])

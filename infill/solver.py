@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,14 @@ class Solver:
     def __init__(self, constraint: Constraint, canvas: Canvas, limits: SolverLimits | None = None):
         self.constraint, self.limits = constraint, limits or SolverLimits()
         self.unknown = 0
+        if not isinstance(canvas, Canvas):
+            raise TypeError(f"a solver stands on a Canvas, not on {type(canvas).__name__}")
+        size = sum(
+            1 if isinstance(part, bytes) else len(part) if isinstance(part, tuple) else part.slots or 1
+            for part in canvas.parts
+        )
+        if size > self.limits.max_states:
+            raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=size)
         self._places: list[int] = []  # position -> element
         elements: list[Element] = []
         for part in canvas.parts:
@@ -68,8 +77,6 @@ class Solver:
                 new = [(TOKEN, b"", self._token(token_id)) for token_id in part]
             self._places += range(len(elements), len(elements) + len(new))
             elements += new
-        if len(elements) > self.limits.max_states:
-            raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=len(elements))
         self._start = tuple(elements)
         self._states: list[tuple[Element, ...]] = [self._start]
         self._known: dict[tuple[Element, ...], _core.Solver | BudgetExceeded] = {}
@@ -278,7 +285,7 @@ class Solver:
 
     def _with(self, state: tuple[Element, ...], tokens: Mapping[int, int]) -> tuple[Element, ...]:
         new = list(state)
-        for position, token_id in tokens.items():
+        for position, token_id in dict(tokens).items():
             element = self._places[self._position(position)]
             kind, _, token = new[element]
             if kind in (HOLE, CLOSED):
@@ -305,6 +312,8 @@ class Solver:
         expected = (len(self._places), self.constraint.vocabulary.size)
         if given.shape != expected:
             raise ValueError(f"scores have shape {given.shape}, expected {expected}")
+        if not (given < np.inf).all():
+            raise ValueError("scores hold NaN or infinity: a token that must not stand has the score -inf")
         rows = np.zeros((len(self._start), expected[1]))
         rows[self._places] = given
         return rows
@@ -319,11 +328,12 @@ class Solver:
 
     def _token(self, token_id: int) -> int:
         size = self.constraint.vocabulary.size
-        if not 0 <= int(token_id) < size:
-            raise VocabularyError(
-                f"token id {token_id} is not in the vocabulary", expected=f"an id from 0 to {size - 1}"
-            )
-        return int(token_id)
+        if isinstance(token_id, bool):
+            raise TypeError("a token id is an int, not a bool")
+        exact = index(token_id)
+        if not 0 <= exact < size:
+            raise VocabularyError(f"token id {exact} is not in the vocabulary", expected=f"an id from 0 to {size - 1}")
+        return exact
 
     def _position(self, position: int) -> int:
         if not 0 <= position < len(self._places):

@@ -8,6 +8,8 @@
 #include <nanobind/stl/vector.h>
 
 #include <atomic>
+#include <exception>
+#include <system_error>
 #include <thread>
 
 #include "chart.hpp"
@@ -31,6 +33,7 @@ class SpecReader {
     }
 
     const GrammarSpec& read(nb::handle grammar) {
+        if (!nb::hasattr(grammar, "productions")) throw nb::type_error("not a Grammar: weft.from_lark(text), for instance, makes one");
         g.start = text(grammar.attr("start"));
         g.lexer = nb::cast<bool>(grammar.attr("lexer"));
         for (auto [name, expr] : a<nb::dict>(grammar.attr("productions"), "productions must be a dict"))
@@ -206,15 +209,34 @@ std::string caret(const std::string& source, long offset) {
     throw nb::python_error();
 }
 
+// A constraint without a vocabulary reads bytes only.
+std::shared_ptr<Constraint> over_tokens(std::shared_ptr<Constraint> c) {
+    if (!c->vocabulary) throw nb::value_error("this constraint has no vocabulary");
+    return c;
+}
+
 void fill(const std::vector<Matcher*>& matchers, uint32_t* out, std::size_t words, unsigned threads) {
+    constexpr std::size_t MOST_THREADS = 256;
     std::atomic<std::size_t> next{0};
+    std::vector<std::exception_ptr> failed(matchers.size());
     auto work = [&] {
-        for (std::size_t i; (i = next++) < matchers.size();) matchers[i]->mask(out + i * words);
+        for (std::size_t i; (i = next++) < matchers.size();) try {
+            matchers[i]->mask(out + i * words);
+        } catch (...) {
+            failed[i] = std::current_exception();
+        }
     };
     std::vector<std::thread> pool;
-    for (unsigned t = 1; t < std::min<std::size_t>(threads, matchers.size()); ++t) pool.emplace_back(work);
+    std::size_t most = std::min<std::size_t>({threads, matchers.size(), MOST_THREADS});
+    pool.reserve(most);
+    try {
+        while (pool.size() + 1 < most) pool.emplace_back(work);
+    } catch (const std::system_error&) {  // the system has no more threads: fewer will do
+    }
     work();
     for (auto& t : pool) t.join();
+    for (auto& error : failed)
+        if (error) std::rethrow_exception(error);
 }
 
 }  // namespace
@@ -368,7 +390,7 @@ NB_MODULE(_core, m) {
                      list.push_back(std::move(e));
                  }
                  nb::gil_scoped_release release;
-                 new (self) Solver(std::move(c), std::move(list), max_states, max_items);
+                 new (self) Solver(over_tokens(std::move(c)), std::move(list), max_states, max_items);
              },
              "constraint"_a, "elements"_a, "max_states"_a, "max_items"_a)
         .def_prop_ro("is_open", &Solver::open)
@@ -390,8 +412,12 @@ NB_MODULE(_core, m) {
         })
         .def("least_bytes", &Solver::least_bytes, nb::call_guard<nb::gil_scoped_release>())
         .def("least_tokens", &Solver::least_tokens, nb::call_guard<nb::gil_scoped_release>())
-        .def("best", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores) { return self.best(scores.data()); })
+        .def("best", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores) {
+            nb::gil_scoped_release release;
+            return self.best(scores.data());
+        })
         .def("sample", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores, std::vector<double> uniform) {
+            nb::gil_scoped_release release;
             return self.sample(scores.data(), uniform);
         });
 
@@ -399,7 +425,7 @@ NB_MODULE(_core, m) {
         .def("__init__",
              [](Matcher* self, std::shared_ptr<Constraint> c, std::optional<u32> max_tokens) {
                  nb::gil_scoped_release release;
-                 new (self) Matcher(std::move(c), max_tokens.value_or(NONE));
+                 new (self) Matcher(over_tokens(std::move(c)), max_tokens.value_or(NONE));
              },
              "constraint"_a, "max_tokens"_a.none() = nb::none())
         .def("__init__", [](Matcher* self, const Matcher& other) { new (self) Matcher(other); }, "other"_a)
@@ -469,7 +495,10 @@ NB_MODULE(_core, m) {
         "fill_masks",
         [](nb::sequence matchers, nb::object out, unsigned threads) {
             std::vector<Matcher*> list;
-            for (nb::handle h : matchers) list.push_back(nb::cast<Matcher*>(h));
+            for (nb::handle h : matchers) {
+                if (!nb::isinstance<Matcher>(h) || !nb::inst_ready(h)) throw nb::type_error("fill_masks takes matchers");
+                list.push_back(nb::cast<Matcher*>(h));
+            }
             if (list.empty()) return;
             std::size_t words = list[0]->constraint->vocabulary->words();
             for (auto* x : list)

@@ -425,29 +425,57 @@ std::vector<u32> Chart::ends(u32 state, u32 spot) {
     return out;
 }
 
-bool Suffix::can(Frontiers& f, u32 ret, u32 node, u32 spot, u32 depth) {
-    if (depth > 4000) throw LimitFault("the text before the hole is nested too deeply", 4000, depth);
-    u32 place = places.find(u64(ret) << 32 | node);
-    if (place == NONE) places.put(u64(ret) << 32 | node, place = place_count++);
-    u64 key = u64(place) << 32 | spot;
-    if (u32 v = verdicts.find(key); v != NONE) return v != 0;
-    u32 list = known_ends.find(u64(ret) << 32 | spot);
-    if (list == NONE) {
-        auto found = chart.ends(ret, spot);
-        known_ends.put(u64(ret) << 32 | spot, list = u32(end_lists.size()));
-        end_lists.push_back(std::move(found));
-    }
-    bool yes = false;
+u64 Suffix::key(u32 ret, u32 node, u32 spot) {
+    u64 at = u64(ret) << 32 | node;
+    u32 place = places.find(at);
+    if (place == NONE) places.put(at, place = place_count++);
+    return u64(place) << 32 | spot;
+}
+
+// Where the rest of a box may end, by its number in end_lists.
+u32 Suffix::ends(u32 ret, u32 spot) {
+    u64 at = u64(ret) << 32 | spot;
+    u32 list = known_ends.find(at);
+    if (list != NONE) return list;
+    auto found = chart.ends(ret, spot);
+    known_ends.put(at, list = u32(end_lists.size()));
+    end_lists.push_back(std::move(found));
+    return list;
+}
+
+bool Suffix::can(Frontiers& f, u32 ret, u32 node, u32 spot) {
+    struct Frame {
+        u64 key;
+        u32 node, list;
+        std::size_t end = 0, below = 0;  // what comes next
+    };
     const auto& stacks = f.stacks();
-    for (std::size_t i = 0; i < end_lists[list].size() && !yes; ++i) {
-        u32 w = end_lists[list][i];
-        for (std::size_t k = 0; k < stacks.size(node) && !yes; ++k) {
-            Below b = stacks.begin(node)[k];
-            yes = b.ret >= f.m.states() ? at_end(w) : can(f, b.ret, b.node, w, depth + 1);
+    const u64 wanted = key(ret, node, spot);
+    if (u32 known = verdicts.find(wanted); known != NONE) return known != 0;
+    std::vector<Frame> open{{wanted, node, ends(ret, spot)}};  // deep stacks must not be a deep recursion
+    while (!open.empty()) {
+        Frame top = open.back();
+        bool yes = false, waits = false;
+        while (!yes && !waits && top.end < end_lists[top.list].size()) {
+            u32 w = end_lists[top.list][top.end];
+            Below b = stacks.begin(top.node)[top.below];
+            u64 next = 0;
+            u32 verdict = b.ret >= f.m.states() ? u32(at_end(w)) : verdicts.find(next = key(b.ret, b.node, w));
+            if (verdict == NONE) {
+                waits = true;
+                open.back() = top;
+                open.push_back({next, b.node, ends(b.ret, w)});
+            } else {
+                yes = verdict != 0;
+                if (++top.below == stacks.size(top.node)) top.below = 0, ++top.end;
+            }
         }
+        if (waits) continue;
+        if (++decided > max_items) throw LimitFault("the texts around a hole are nested too deeply", max_items, decided, "raise max_items");
+        verdicts.put(top.key, yes);
+        open.pop_back();
     }
-    verdicts.put(key, yes);
-    return yes;
+    return verdicts.find(wanted) != 0;
 }
 
 // The end of the sentence, or nothing but ignored lexemes before it.
@@ -463,7 +491,14 @@ bool Suffix::at_end(u32 spot) {
     return false;
 }
 
+void Suffix::forget(const Frontiers& f) {
+    if (generation == f.generation()) return;
+    generation = f.generation();
+    places.clear(), verdicts.clear(), place_count = 0, decided = 0;
+}
+
 bool Suffix::joins(Frontiers& f, u32 frontier) {
+    forget(f);
     std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
     for (const Item& it : items) {
         if (it.term == END) {
@@ -471,7 +506,7 @@ bool Suffix::joins(Frontiers& f, u32 frontier) {
             continue;
         }
         for (auto hop : lexemes->open(it.term, it.q))
-            if (can(f, it.ret, it.node, hop.spot, 0)) return true;
+            if (can(f, it.ret, it.node, hop.spot)) return true;
     }
     return false;
 }
@@ -488,7 +523,7 @@ bool Suffix::accepts(Frontiers& f, u32 frontier, u32 spot) {
                 continue;
             }
             for (auto hop : lexemes->hops(v, it.term))
-                if (can(f, it.ret, it.node, hop.spot, 0)) return true;
+                if (can(f, it.ret, it.node, hop.spot)) return true;
         }
         for (auto hop : lexemes->skips(v))
             if (std::find(seen.begin(), seen.end(), hop.spot) == seen.end()) seen.push_back(hop.spot), todo.push_back(hop.spot);
@@ -497,6 +532,7 @@ bool Suffix::accepts(Frontiers& f, u32 frontier, u32 spot) {
 }
 
 bool Suffix::joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier) {
+    forget(f);
     if (x == Lexer::BEGIN) {
         u32 spot = lexemes->begin();
         return spot != NONE && accepts(f, frontier, spot);
@@ -507,7 +543,7 @@ bool Suffix::joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier) {
         const auto& win = lexer.winners(label);
         std::vector<Item> items(f.begin(frontier), f.begin(frontier) + f.size(frontier));
         for (const Item& it : items)
-            if (it.term != END && std::binary_search(win.begin(), win.end(), it.term) && can(f, it.ret, it.node, hop.spot, 0)) return true;
+            if (it.term != END && std::binary_search(win.begin(), win.end(), it.term) && can(f, it.ret, it.node, hop.spot)) return true;
     }
     return false;
 }

@@ -117,20 +117,24 @@ class Chart {
 class Suffix {
   public:
     Suffix(const Machine& m, Chain chain, const Lexer* lexer, u64 max_items)
-        : chain(std::move(chain)), lexemes(make_lexemes(m, this->chain, lexer)), chart(m, *lexemes, max_items) {}
+        : chain(std::move(chain)), lexemes(make_lexemes(m, this->chain, lexer)), chart(m, *lexemes, max_items), max_items(max_items) {}
     bool joins(Frontiers& f, u32 frontier);                  // without a lexer: the frontier at place 0
     bool joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
 
   private:
     bool accepts(Frontiers& f, u32 frontier, u32 spot);      // the machine before a lexeme that begins at `spot`
     bool at_end(u32 spot);
-    bool can(Frontiers& f, u32 ret, u32 node, u32 spot, u32 depth);
+    bool can(Frontiers& f, u32 ret, u32 node, u32 spot);     // a box that goes on at `ret` above `node`, from `spot`
+    u64 key(u32 ret, u32 node, u32 spot);
+    u32 ends(u32 ret, u32 spot);
+    void forget(const Frontiers& f);                         // what was found for stacks that have other numbers now
     Chain chain;
     std::unique_ptr<Lexemes> lexemes;
     Chart chart;
+    u64 max_items, decided = 0;  // the most verdicts, and how many there are
     FlatMap places, verdicts, known_ends;
     std::vector<std::vector<u32>> end_lists;
-    u32 place_count = 0;
+    u32 place_count = 0, generation = 0;
 };
 
 }  // namespace weft

@@ -146,6 +146,7 @@ void Frontiers::compact(std::vector<u32*>& live) {
     SpanPool<Below> old_nodes;
     std::swap(old_items, items);
     std::swap(old_nodes, nodes);
+    ++compactions;
     reset();
     std::vector<u32> node_map(old_nodes.size(), NONE);
     std::vector<Below> span;

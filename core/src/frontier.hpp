@@ -62,6 +62,7 @@ class Frontiers {
     std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
     // Forgets everything that `live` does not need and renumbers `live` in place.
     void compact(std::vector<u32*>& live);
+    u32 generation() const { return compactions; }  // numbers of two generations mean different things
     const SpanPool<Below>& stacks() const { return nodes; }
 
     const Machine& m;
@@ -69,7 +70,7 @@ class Frontiers {
   private:
     u32 step_slow(u32 frontier, u8 byte);
     u32 close(const Below* p, std::size_t n);
-    u32 first = 0;
+    u32 first = 0, compactions = 0;
     SpanPool<Item> items;
     SpanPool<Below> nodes, places_;
     std::vector<u32> closures;  // per places_ id: the frontier, or NONE

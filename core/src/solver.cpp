@@ -8,6 +8,7 @@ namespace weft {
 Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit)
     : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit) {
     std::lock_guard<std::mutex> guard(constraint->lock);
+    constraint->tidy();
     stop = elements.size();
     for (std::size_t i = elements.size(); i-- > 0;)
         if (elements[i].kind == Element::Hole) stop = i;
@@ -23,7 +24,7 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
     }
     const Vocabulary& v = *constraint->vocabulary;
     auto is_end = [&](const Element& e) { return e.kind == Element::Token && v.is_end(e.token); };
-    auto may_be_nothing = [&](const Element& e) { return e.kind == Element::Slot || is_end(e) || (e.kind != Element::Token && e.text.empty()); };
+    auto may_be_nothing = [&](const Element& e) { return e.kind == Element::Slot ? !v.eos.empty() : e.kind == Element::Token ? is_end(e) : e.text.empty(); };
     tail_free.assign(stop + 1, std::all_of(elements.begin() + long(stop), elements.end(), may_be_nothing));
     for (std::size_t i = stop; i-- > 0;) tail_free[i] = tail_free[i + 1] && may_be_nothing(elements[i]);
     bool ended = false, dead = false;
@@ -337,6 +338,7 @@ std::vector<u32> Solver::sample(const double* scores, const std::vector<double>&
     }
     std::vector<u32> out(elements.size(), NONE);
     u32 k = u32(levels[0].from);
+    if (value[k] == low) throw std::invalid_argument("no filling has a probability above 0: the scores rule all of them out");
     bool ended = false;
     for (std::size_t i = 0; i < stop; ++i) {
         bool slot = elements[i].kind == Element::Slot;

@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import weft
+from weft import _core
+from weft.grammar.constraint import KINDS
 from weft.grammar.grammar import (
     Alt,
     And,
@@ -30,6 +33,7 @@ from weft.grammar.grammar import (
 from weft.grammar.matcher import Matcher, fill_masks
 from weft.grammar.recognizer import Recognizer
 
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 VOCABULARY = weft.Vocabulary([b"a", b"b", b"c", None, None], eos=[3], specials={"<x>": 4})
 A, B = Literal(b"a"), Literal(b"b")
 
@@ -105,6 +109,25 @@ def test_a_value_of_another_type_is_a_type_error(what: str) -> None:
         weft.compile(WRONG_TYPES[what], VOCABULARY)
 
 
+@pytest.mark.parametrize("grammar", [None, "start: a", b"", {}, A])
+def test_what_is_no_grammar_is_a_type_error(grammar: object) -> None:
+    for use in (
+        lambda: weft.compile(grammar, VOCABULARY),
+        lambda: weft.check(grammar, ""),
+        lambda: Recognizer(grammar),
+    ):
+        with pytest.raises(TypeError):
+            use()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"depth": -1}, {"depth": 1 << 40}, {"depth": 1.5}, {"nfa_states": None}, {"cache_bytes": 1 << 70}]
+)
+def test_a_limit_out_of_range_is_an_error(limits: dict[str, Any]) -> None:
+    with pytest.raises(weft.WeftError, match=f"Limits.{next(iter(limits))} is"):
+        weft.Limits(**limits)
+
+
 def test_names_and_texts_may_hold_nul() -> None:
     matcher = weft.compile(
         Grammar("s\0", {"s\0": Seq((Ref("s\0x"), Literal(b"a\0b"))), "s\0x": A}),
@@ -171,14 +194,14 @@ def chain(length: int) -> Grammar:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on a process are those of POSIX")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers reserve more memory than the limit")
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_is_refused_within_its_limits(bomb: str) -> None:
     import resource
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (20, 25))
-        if "libasan" not in os.environ.get("LD_PRELOAD", ""):  # it reserves much more than it uses
-            resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
     run = subprocess.run(
         [sys.executable, str(Path(__file__)), bomb], capture_output=True, text=True, preexec_fn=limit, timeout=120
@@ -221,13 +244,13 @@ DEEP = {
 }
 
 
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizers' frames are larger")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers' frames are larger")
 @pytest.mark.parametrize("what", DEEP)
 def test_what_is_nested_as_deeply_as_allowed_fits_a_small_stack(what: str) -> None:
     assert on_a_small_stack(lambda: isinstance(Recognizer(DEEP[what]).feed(b"a"), int))
 
 
-@pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""), reason="the sanitizers' frames are larger")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers' frames are larger")
 def test_long_tokens_fit_a_small_stack() -> None:
     vocabulary = weft.Vocabulary([b"a" * 4000, b"a", b"ab" * 2000], [])
     constraint = weft.compile(s(Repeat(A, 0, None)), vocabulary)
@@ -237,7 +260,7 @@ def test_long_tokens_fit_a_small_stack() -> None:
 def test_lexemes_that_may_end_anywhere_in_a_long_token_are_not_walked_in_every_way() -> None:
     word = Pattern("[a-z]+")
     grammar = Grammar("s", {"s": Alt((Seq((Ref("T"), Ref("s"))), Seq((Ref("T"), Ref("T")))))}, {"T": Terminal(word)})
-    matcher = weft.compile(grammar, weft.Vocabulary([b"ab" * 500, b"a", b"a-"], [])).matcher()
+    matcher = weft.compile(grammar, weft.Vocabulary([b"ab" * 200, b"a", b"a-"], [])).matcher()
     assert matcher.mask().tolist() == [3]
 
 
@@ -372,6 +395,25 @@ def test_an_array_is_filled_in_place() -> None:
         with pytest.raises((ValueError, TypeError)):
             fill_masks([matcher, matcher], bad)
     fill_masks([], rows)
+    for bad in (None, 1, weft.Matcher.__new__(weft.Matcher)):
+        with pytest.raises(TypeError, match="fill_masks takes matchers"):
+            fill_masks([bad], rows)  # type: ignore[list-item]
+
+
+def test_more_threads_than_there_can_be_are_not_started() -> None:
+    constraint = weft.compile(s(Repeat(A, 0, None)), VOCABULARY)
+    rows = np.zeros((2000, 1), np.uint32)
+    fill_masks([constraint.matcher() for _ in rows], rows, threads=4_000_000_000)
+    assert (rows == 9).all()
+
+
+def test_a_constraint_without_a_vocabulary_has_no_masks() -> None:
+    limits = _core.Limits()
+    constraint = _core.Constraint(_core.build(s(A), KINDS, limits, None), None, limits)
+    with pytest.raises(ValueError, match="no vocabulary"):
+        _core.Matcher(constraint)
+    with pytest.raises(ValueError, match="no vocabulary"):
+        _core.Solver(constraint, [], 10, 10)
 
 
 def test_matchers_of_two_vocabularies_do_not_share_rows() -> None:
@@ -389,8 +431,13 @@ def test_a_vocabulary_may_be_empty() -> None:
 def test_a_token_may_be_long_but_not_endless() -> None:
     matcher = weft.compile(Grammar("s", {"s": Repeat(A, 0, None)}), weft.Vocabulary([b"a" * 4000], [])).matcher()
     assert matcher.mask().tolist() == [1]
-    with pytest.raises(weft.WeftError, match="token 0 has 4001 bytes"):
-        weft.compile(Grammar("s", {"s": A}), weft.Vocabulary([b"a" * 4001], []))
+    with pytest.raises(weft.VocabularyError, match="token 0 has 4001 bytes"):
+        weft.Vocabulary([b"a" * 4001], [])
+
+
+def test_the_name_of_a_special_token_is_text() -> None:
+    with pytest.raises(weft.VocabularyError, match="half of a surrogate pair"):
+        weft.Vocabulary([b"a", None], [], specials={"\ud800": 1})
 
 
 if __name__ == "__main__":

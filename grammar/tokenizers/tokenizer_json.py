@@ -12,12 +12,19 @@ from weft.grammar.tokenizers.table import Table, add_added
 
 
 def serialized(tokenizer: Any) -> str:
-    try:
-        text: str = tokenizer.to_str()
-    except Exception as error:
-        if type(error) is not Exception:  # tokenizers raises nothing narrower; anything else is a mistake of ours
-            raise
-        raise VocabularyError("this tokenizer has parts that only Python knows", where=str(error)[:200]) from None
+    parts: list[Any] = []
+    for name in ("normalizer", "pre_tokenizer", "decoder"):
+        part: Any = getattr(tokenizer, name, None)
+        parts += part if type(part).__name__ == "Sequence" and name != "decoder" else [part]
+    for part in parts:
+        kind = type(part).__name__
+        if kind in (
+            "Normalizer",
+            "PreTokenizer",
+            "Decoder",
+        ):  # written in Python: the others are of classes below these
+            raise VocabularyError("this tokenizer has parts that only Python knows", where=f"custom {kind}")
+    text: str = tokenizer.to_str()
     return text
 
 

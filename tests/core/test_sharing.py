@@ -4,6 +4,7 @@ import os
 import random
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -177,22 +178,14 @@ def test_a_recognizer_reads_on_through_clearances() -> None:
 
 
 def in_threads(jobs: list[Callable[[], object]]) -> list[object]:
-    results: list[object] = [None] * len(jobs)
     barrier = threading.Barrier(len(jobs))
 
-    def run(i: int) -> None:
+    def run(job: Callable[[], object]) -> object:
         barrier.wait()
-        try:
-            results[i] = jobs[i]()
-        except BaseException as error:
-            results[i] = error
+        return job()
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(len(jobs))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(run, jobs))  # raises what a job raised
 
 
 @pytest.mark.parametrize("name", GRAMMARS)

@@ -415,10 +415,11 @@ def test_a_tokenizer_with_a_part_that_only_python_knows_is_refused():
         def pre_tokenize(self, text):
             pass
 
-    tokenizer = byte_level()
-    tokenizer.pre_tokenizer = pre_tokenizers.PreTokenizer.custom(Letters())
-    with pytest.raises(VocabularyError, match="this tokenizer has parts that only Python knows"):
-        Vocabulary.from_tokenizer(tokenizer)
+    tokenizer, custom = byte_level(), pre_tokenizers.PreTokenizer.custom(Letters())
+    for part in (custom, pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), custom])):
+        tokenizer.pre_tokenizer = part
+        with pytest.raises(VocabularyError, match="this tokenizer has parts that only Python knows"):
+            Vocabulary.from_tokenizer(tokenizer)
 
 
 def test_a_broken_tokenizer_file_is_refused(tmp_path):

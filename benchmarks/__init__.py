@@ -2,7 +2,7 @@
 
     python -m benchmarks maskbench     JSON Schemas of MaskBench, token by token
     python -m benchmarks cfg           Lark grammars of JSON, SQL and C
-    python -m benchmarks agree         the same masks bit by bit, weft against llguidance
+    python -m benchmarks agree         every bit of the same masks, weft against llguidance, each difference explained
     python -m benchmarks suite         the JSON-Schema-Test-Suite
     python -m benchmarks infill        canvases of C++ and JSON; --quick for a sample
     python -m benchmarks memory        thousands of schemas through one process

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
@@ -40,11 +41,12 @@ LAST_CPU = max(os.sched_getaffinity(0))
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context) -> None:
     if context.invoked_subcommand is None:  # `make bench`
-        maskbench()
-        cfg()
-        suite()
-        memory()
+        for part in (maskbench, cfg, suite, memory, agree, infill):
+            before = _cpu_s()
+            part()
+            console.print(f"{part.__name__}: {_cpu_s() - before:,.0f} s of CPU time")
         table(inject=ROOT / "README.md")
+        console.print(f"all: {_cpu_s():,.0f} s of CPU time")
 
 
 @app.command()
@@ -100,7 +102,7 @@ def suite(
 
 @app.command()
 def memory(
-    engines: Engines = "weft",
+    engines: Engines = "weft,llguidance",
     vocabulary: Vocab = "deepseek",
     schemas: Annotated[int, typer.Option(help="How many distinct schemas go through each process.")] = 5000,
     cpu: Cpu = LAST_CPU,
@@ -130,11 +132,21 @@ def infill(
 
 
 @app.command()
-def agree(vocabulary: Vocab = "deepseek", texts: Annotated[int, typer.Option(help="Texts per grammar.")] = 20) -> None:
-    """Masks of weft and llguidance on the same Lark grammars, bit by bit, each difference with its class."""
+def agree(
+    vocabulary: Vocab = "deepseek",
+    texts: Annotated[int, typer.Option(help="Texts per large Lark grammar.")] = 20,
+    schemas: Annotated[int, typer.Option(help="Schemas of MaskBench, asked twice each.")] = 120,
+) -> None:
+    """Every bit of every mask of weft and llguidance on grammars that mean the same; each difference has a class."""
     from benchmarks import agreement
 
-    print(agreement.compare(load_vocabulary(vocabulary), texts=texts))
+    tokens = load_vocabulary(vocabulary)
+    with console.status("") as status:
+        groups = agreement.compare(tokens, texts=texts, schemas=schemas, told=status.update)
+    result = {"date": time.strftime("%Y-%m-%d"), "vocabulary": vocabulary, "size": tokens.size, "groups": groups}
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "agree.json").write_text(json.dumps(result, indent=1), "utf-8")
+    print(agreement.tables(result))
 
 
 @app.command()
@@ -150,23 +162,39 @@ def slow(
 @app.command()
 def table(inject: Annotated[Path | None, typer.Option(help="A README with the bench markers.")] = None) -> None:
     """Every table of the last runs, into results/table.md."""
-    parts = []
-    for name in ("maskbench", "cfg", "suite", "memory"):
-        if not (RESULTS / f"{name}.jsonl").exists():
-            continue
-        header, per_engine = report.read_run(name)
-        body = {
-            "maskbench": lambda h, e: report.maskbench_table(h, e),
-            "cfg": lambda h, e: report.cfg_table(e),
-            "suite": lambda h, e: report.suite_table(e, h["groups"]),
-            "memory": lambda h, e: report.memory_table(e),
-        }[name](header, per_engine)
-        parts.append(f"### {name}\n\n{report.described(header)}\n\n{body}")
-    text = "\n\n".join(parts)
+    text = _tables(short=False)
     (RESULTS / "table.md").write_text(text + "\n", "utf-8")
     if inject:
-        report.inject(inject, text)
+        report.inject(inject, _tables(short=True))
     print(text)
+
+
+def _tables(*, short: bool) -> str:
+    """What there are results of; `short` for a README."""
+    from benchmarks import agreement
+
+    bodies: dict[str, Callable[[Json, dict[str, list[Json]]], str]] = {
+        "maskbench": report.maskbench_table,
+        "cfg": lambda header, rows: report.cfg_table(rows),
+        "suite": lambda header, rows: report.suite_table(rows, header["groups"]),
+        "memory": lambda header, rows: report.memory_table(rows),
+        "infill": lambda header, rows: infill_report.tables(rows["weft"], short=short),
+    }
+    parts = []
+    for name, body in bodies.items():
+        if (RESULTS / f"{name}.jsonl").exists():
+            header, rows = report.read_run(name)
+            parts.append(f"### {name}\n\n{report.described(header)}\n\n{body(header, rows)}")
+    if (RESULTS / "agree.json").exists():
+        result = json.loads((RESULTS / "agree.json").read_text("utf-8"))
+        parts.append(f"### agree\n\n{agreement.tables(result, short=short)}")
+    return "\n\n".join(parts)
+
+
+def _cpu_s() -> float:
+    """Of this process and of all workers that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _run(name: str, jobs: list[Json], engines: str, vocabulary: str, cpu: int, limit_s: float, cap_s: float) -> None:

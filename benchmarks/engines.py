@@ -62,19 +62,20 @@ class Weft:
         self.out = self.words[0].view(np.uint32)
 
     def compile_schema(self, schema: Json) -> None:
-        self._compile(lambda: self.from_json_schema(schema))
+        self.use(lambda: self.from_json_schema(schema))
 
     def compile_lark(self, text: str) -> None:
-        self._compile(lambda: self.from_lark(text))
+        self.use(lambda: self.from_lark(text))
 
     def compile_language(self, name: str) -> None:
         """One of the languages that ship with weft; compiled once."""
         if name not in self.languages:
-            self._compile(lambda: self.weft.load(name))
+            self.use(lambda: self.weft.load(name))
             self.languages[name] = self.constraint
         self.constraint = self.languages[name]
 
-    def _compile(self, read: Callable[[], Any]) -> None:
+    def use(self, read: Callable[[], Any]) -> None:
+        """Compile the Grammar that `read` returns."""
         started = time.process_time_ns()
         try:
             grammar = read()
@@ -119,16 +120,17 @@ class Llguidance:
         if isinstance(schema, bool) and self.options:
             raise Refused("options need an object schema")
         text = json.dumps(schema)
-        try:
-            grammar = self.matcher_type.grammar_from_json_schema(text, overrides=self.options)
-        except ValueError as error:
-            raise Refused(str(error)[:60], str(error)) from error
-        self._compile(grammar)
+        self.use(lambda: self.matcher_type.grammar_from_json_schema(text, overrides=self.options))
 
     def compile_lark(self, text: str) -> None:
-        self._compile(self.matcher_type.grammar_from_lark(text))
+        self.use(lambda: self.matcher_type.grammar_from_lark(text))
 
-    def _compile(self, grammar: str) -> None:
+    def use(self, read: Callable[[], str]) -> None:
+        """Compile the grammar that `read` returns."""
+        try:
+            grammar = read()
+        except ValueError as error:
+            raise Refused(str(error)[:60], str(error)) from error
         self.matcher = self.matcher_type(self.tokenizer, grammar, log_level=0)
         if self.matcher.is_error():
             raise Refused(self.matcher.get_error().split("\n")[0][:60], self.matcher.get_error())

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.data import Json
-from benchmarks.infill import TASKS
+from benchmarks.infill import LENGTHS, TASKS
 from benchmarks.report import markdown, number, percentile
 
 NAMES = {"cpp": "C++", "json": "JSON, any", "schema": "JSON, by schema"}
@@ -18,8 +18,16 @@ STAGE_BARS = {"verdict": {50: 10.0}, "admit": {50: 20.0}}
 POINTS = (50, 99, 100)
 
 
-def tables(rows: list[Json]) -> str:
-    parts = [_counts(rows), _spans(rows, "spans"), _spans(rows, "rigid"), _stages(rows), _growth(rows), _retry(rows)]
+def tables(rows: list[Json], *, short: bool = False) -> str:
+    """`short`: one line for all stages of all runs of one size."""
+    parts = [
+        _counts(rows),
+        _spans(rows, "spans"),
+        _spans(rows, "rigid"),
+        _stages(rows, short),
+        _growth(rows),
+        _retry(rows),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -71,49 +79,43 @@ def _spans(rows: list[Json], task: str) -> str:
     return markdown(head, lines) if lines else ""
 
 
-def _stages(rows: list[Json]) -> str:
+def _stages(rows: list[Json], short: bool) -> str:
     groups: dict[tuple[str, int, str, int], list[Json]] = defaultdict(list)
     for row in rows:
         for stage in row.get("stages", ()):
-            groups[row["split"], row["slots"], row["how"], stage["per_cent"]].append(stage)
+            fine = ("", -1) if short else (row["how"], stage["per_cent"])
+            groups[row["split"], row["slots"], *fine].append(stage)
+    points = POINTS if short else (50, 100)
     lines = []
     for kind, slots, how, per_cent in sorted(groups):
         some = groups[kind, slots, how, per_cent]
-        cells = _cells(some, ("verdict", "mask", "all masks", "admit", "commit", "retry"), (50, 100))
+        cells = _cells(some, ("verdict", "mask", "all masks", "admit", "commit", "retry"), points)
         unknown = sum(bool(set(stage["unknown"]) - {"retry"}) for stage in some)
-        judged = _judged(some, STAGE_BARS, 1.0)
-        lines.append([f"{NAMES[kind]}, {slots}, {how}, {per_cent} %", str(len(some)), *cells, str(unknown), judged])
+        label = f"{NAMES[kind]}, {slots}" + ("" if short else f", {how}, {per_cent} %")
+        lines.append([label, str(len(some)), *cells, str(unknown), _judged(some, STAGE_BARS, 1.0)])
     names = ("verdict", "mask", "all masks", "admit 8", "commit 8", "8 checks without lengths")
-    head = ["slots, order, committed", "canvases", *_heads(names, (50, 100)), "unknown", "bars"]
-    return markdown(head, lines) if lines else ""
+    what = "slots, 0 to 90 % committed" if short else "slots, order, committed"
+    return markdown([what, "canvases", *_heads(names, points), "unknown", "bars"], lines) if lines else ""
 
 
 def _growth(rows: list[Json]) -> str:
+    """The curve of the verdict with the text: medians, and the exponent of the power of the size that fits them."""
     lines = []
     for kind in NAMES:
-        points: dict[int, list[float]] = defaultdict(list)
-        sizes: dict[int, list[float]] = defaultdict(list)
+        points: dict[int, list[tuple[float, float]]] = defaultdict(list)
         for row in rows:
             if row["split"] == kind and "length" in row:
-                for canvas in row.get("canvases", ()):
-                    points[row["length"]].append(canvas["us"]["verdict"] / 1e3)
-                    sizes[row["length"]].append(canvas["bytes"])
-        if len(points) < 3:
+                points[row["length"]] += [(c["bytes"], c["us"]["verdict"] / 1e3) for c in row.get("canvases", ())]
+        curve = [np.median(points[length], axis=0) for length in sorted(points) if points[length]]
+        if len(curve) < 3:
             continue
-        lengths = sorted(points)
-        ms = [percentile(points[length], 50) for length in lengths]
-        mean_sizes = [percentile(sizes[length], 50) for length in lengths]
-        slope = float(np.polyfit(np.log(mean_sizes), np.log(ms), 1)[0])
-        for size, value in zip(mean_sizes, ms, strict=True):
-            bar = "#" * max(1, round(40 * value / max(ms)))
-            per_kb = number(1e3 * value / size)
-            lines.append([NAMES[kind], number(size), number(value), per_kb, f"`{bar}`", ""])
-        lines[-1][-1] = f"bytes ^ {slope:.2f}"
-    return (
-        markdown(["three spans", "bytes", "verdict p50", "per 1,000 bytes", "curve", "grows as"], lines)
-        if lines
-        else ""
-    )
+        sizes, ms = np.array(curve).T
+        slope = np.polyfit(np.log(sizes), np.log(ms), 1)[0]
+        drawn = "".join("▁▂▃▄▅▆▇█"[round(7 * value / max(ms))] for value in ms)
+        cells = [f"{number(value)} at {number(round(size))}" for size, value in zip(sizes, ms, strict=True)]
+        lines.append([NAMES[kind], *cells, *[""] * (len(LENGTHS) - len(cells)), drawn, f"bytes ^ {slope:.2f}"])
+    head = ["verdict p50 at so many bytes, three spans", *[""] * len(LENGTHS), "curve", "grows as"]
+    return markdown(head, lines) if lines else ""
 
 
 def _retry(rows: list[Json]) -> str:

@@ -21,6 +21,8 @@ from lark.lexer import PatternStr
 Column = tuple[frozenset[tuple[int, int, int]], dict[str, list[tuple[int, int, int]]]]
 Chart = tuple[Column, ...]
 
+WINDOWS = (24, 120)  # characters
+
 
 class Oracle:
     def __init__(self, text: str):
@@ -34,6 +36,7 @@ class Oracle:
         self.of: dict[str, list[int]] = {}
         for i, (origin, _) in enumerate(self.productions):
             self.of.setdefault(origin, []).append(i)
+        self.windows: dict[str, tuple[int, frozenset[str], frozenset[str]]] = {}
         self.charts: dict[tuple[frozenset[str], ...], Chart | None] = {}
 
     def is_prefix(self, text: bytes) -> bool:
@@ -53,6 +56,11 @@ class Oracle:
             start = last
         return found
 
+    def is_keyword(self, lexeme: str, names: list[str]) -> bool:
+        """A string of the grammar that one of its patterns would match too."""
+        literal = any(name in names and rank[1] for name, _, rank in self.terminals)
+        return literal and any(not rank[1] and pattern.fullmatch(lexeme) for _, pattern, rank in self.terminals)
+
     def _lex(self, text: str, start: int, done: tuple[frozenset[str], ...]) -> Iterator[tuple[Any, Any]]:
         """Every way to cut text[start:], as (lexemes so far, terminals that the open rest may become or None)."""
         while start < len(text):
@@ -69,16 +77,30 @@ class Oracle:
         yield done, None
 
     def _longest(self, text: str, start: int) -> tuple[int, frozenset[str], frozenset[str]]:
-        """Where the longest lexeme at `start` ends, what it is, and the terminals that could grow past the text."""
-        best, alive = start, []
+        """Where the longest lexeme at `start` ends, what it is, and the terminals that could grow past the text.
+
+        If no terminal could grow past a window, what stands behind it does not matter, and the answer is kept.
+        """
+        for size in WINDOWS:
+            window = text[start : start + size]
+            if window not in self.windows:
+                self.windows[window] = self._longest_in(window)
+            length, names, alive = self.windows[window]
+            if not alive or len(window) < size:
+                return start + length, names, alive
+        length, names, alive = self._longest_in(text[start:])
+        return start + length, names, alive
+
+    def _longest_in(self, text: str) -> tuple[int, frozenset[str], frozenset[str]]:
+        best, alive = 0, []
         names: list[tuple[tuple[int, bool], str]] = []
         for name, pattern, rank in self.terminals:
-            if _grows(pattern, text, start):
+            if _grows(pattern, text):
                 alive.append(name)
-            end = _longest_end(pattern, text, start)
+            end = _longest_end(pattern, text)
             if end > best:
                 best, names = end, []
-            if end == best and end > start:
+            if end == best and end:
                 names.append((rank, name))
         top = max(names, default=((0, False), ""))[0]
         return best, frozenset(name for rank, name in names if rank == top), frozenset(alive)
@@ -127,27 +149,27 @@ class Oracle:
         return (*chart, (frozenset(items), waiting))
 
 
-def _grows(pattern: Any, text: str, start: int) -> bool:
+def _grows(pattern: Any, text: str) -> bool:
     """Could more text make `pattern` match beyond the end of `text`?"""
-    found = pattern.fullmatch(text, start, partial=True)
+    found = pattern.fullmatch(text, partial=True)
     if found is None:
         return False
     if found.partial:
         return True
-    return any(pattern.fullmatch(text + more, start, partial=True) for more in _PROBES)
+    return any(pattern.fullmatch(text + more, partial=True) for more in _PROBES)
 
 
 _PROBES = [chr(code) for code in (*range(9, 14), *range(32, 127), 0xE9)]
 
 
-def _longest_end(pattern: Any, text: str, start: int) -> int:
+def _longest_end(pattern: Any, text: str) -> int:
     """The end of the longest match, which for alternatives is not always the first that `match` finds."""
-    found = pattern.match(text, start)
+    found = pattern.match(text)
     if not found:
-        return start
+        return 0
     end: int = found.end()
     for longer in range(min(len(text), end + 40), end, -1):
-        if pattern.fullmatch(text, start, longer):
+        if pattern.fullmatch(text, 0, longer):
             return longer
     return end
 

@@ -91,7 +91,7 @@ def verdicts(rows: list[Json]) -> dict[str, int]:
         "schemas": len(ran),
         "fully right": sum(map(is_right, ran)),
         "refused": sum(row.get("refused") is not None for row in ran),
-        "timeout or crash": sum("fatal" in row for row in ran),
+        "out of time or memory": sum("fatal" in row for row in ran),
         "schemas with a valid instance rejected": sum(
             any(t["valid"] and not t["accepted"] for t in row.get("tests", [])) for row in ran
         ),

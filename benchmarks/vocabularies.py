@@ -2,6 +2,7 @@
 
     deepseek   129,280 ids   litellm          a tokenizer.json, loads as it is
     tekken     131,072 ids   mistral-common   ranked byte strings after 1,000 special ids; merges are read off the ranks
+    embedded     1,100 ids   weft itself      for tests: nothing is downloaded
 
 The wheels are downloaded once, not installed, into the folder named by WEFT_BENCH_CACHE, else benchmarks/cache.
 """
@@ -36,7 +37,7 @@ class BenchVocabulary:
 
 
 def load_vocabulary(name: str) -> BenchVocabulary:
-    return {"deepseek": _deepseek, "tekken": _tekken}[name]()
+    return {"deepseek": _deepseek, "tekken": _tekken, "embedded": _embedded}[name]()
 
 
 def cache_folder() -> Path:
@@ -88,6 +89,12 @@ def _tekken() -> BenchVocabulary:
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(specials)
     return _wrap("tekken", backend, end="</s>")
+
+
+def _embedded() -> BenchVocabulary:
+    from weft.decoders import embedded
+
+    return _wrap("embedded", embedded.tokenizer().backend_tokenizer, end="<|end|>")
 
 
 def _wrap(name: str, backend: Any, *, end: str) -> BenchVocabulary:

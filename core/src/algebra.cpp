@@ -7,25 +7,6 @@
 
 namespace weft {
 
-namespace {
-
-// Bytes that two automata do not tell apart, as classes of both.
-struct PairClasses {
-    u8 class_of[256];
-    std::vector<u8> a, b;  // per class: the class in each automaton
-    PairClasses(const u8* of_a, const u8* of_b) {
-        std::vector<u16> id(256 * 256, 0);
-        for (u32 c = 0; c < 256; ++c) {
-            u16& i = id[std::size_t(of_a[c]) << 8 | of_b[c]];
-            if (!i) a.push_back(of_a[c]), b.push_back(of_b[c]), i = u16(a.size());
-            class_of[c] = u8(i - 1);
-        }
-    }
-    u32 size() const { return u32(a.size()); }
-};
-
-}  // namespace
-
 bool prefix_free(const Dfa& d) {
     for (u32 s = 0; s < d.size(); ++s)
         if (d.accept[s])
@@ -40,6 +21,7 @@ void set_start_apart(Dfa& d) {
     for (u32 c = 0; c < d.classes; ++c) d.next.push_back(u32(d.next[from + c]));
     d.accept.push_back(u8(d.accept[d.start])), d.label.push_back(u32(d.label[d.start]));
     d.start = d.size() - 1;
+    d.hash.clear(), d.reads.clear();
 }
 
 Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool merge) {
@@ -85,6 +67,38 @@ Dfa product(const Dfa& a, const Dfa& b, const Limits& limits, bool minus, bool m
     }
     d.label.assign(d.accept.begin(), d.accept.end());
     return finish(std::move(d), merge);
+}
+
+bool surround(const Dfa& d, std::string_view before, std::string_view after, Dfa& out) {
+    if (d.empty()) return false;
+    for (u32 s = 0; s < d.size() && !after.empty(); ++s)
+        if (d.accept[s] && d.step(s, u8(after[0])) != DEAD) return false;
+    ByteSet letters;
+    for (std::string_view text : {before, after})
+        for (char c : text) letters.add(u8(c));
+    PairClasses classes(d.class_of, letters);
+    std::memcpy(out.class_of, classes.class_of, 256);
+    out.classes = classes.size();
+    u32 base = u32(before.size()), end = base + d.size();
+    u32 states = end + u32(after.size());
+    out.next.assign(std::size_t(states) * out.classes, DEAD);
+    out.accept.assign(states, 0);
+    auto slot = [&](u32 s, char c) -> u32& { return out.next[std::size_t(s) * out.classes + out.class_of[u8(c)]]; };
+    for (u32 i = 0; i < before.size(); ++i) slot(i, before[i]) = i + 1 < before.size() ? i + 1 : base + d.start;
+    for (u32 s = 0; s < d.size(); ++s) {
+        const u32* row = d.next.data() + std::size_t(s) * d.classes;
+        u32* to = out.next.data() + std::size_t(base + s) * out.classes;
+        for (u32 c = 0; c < out.classes; ++c)
+            if (row[classes.a[c]] != DEAD) to[c] = base + row[classes.a[c]];
+        if (!d.accept[s]) continue;
+        if (after.empty()) out.accept[base + s] = 1;
+        else slot(base + s, after[0]) = end;
+    }
+    for (u32 i = 1; i < after.size(); ++i) slot(end + i - 1, after[i]) = end + i;
+    if (!after.empty()) out.accept[states - 1] = 1;
+    out.start = before.empty() ? d.start : 0;
+    out.label.assign(out.accept.begin(), out.accept.end());
+    return true;
 }
 
 bool concatenate(const Dfa& a, const Dfa& b, Dfa& d) {

@@ -16,6 +16,9 @@ inline Dfa intersect(const Dfa& a, const Dfa& b, const Limits& limits) { return 
 // a then b, when the text tells where a ends: what b begins with can never go on a match of a. Otherwise false.
 bool concatenate(const Dfa& a, const Dfa& b, Dfa& d);
 
+// A literal, d, a literal, when d can never go on with what the second begins with. Otherwise false.
+bool surround(const Dfa& d, std::string_view before, std::string_view after, Dfa& out);
+
 // A unit min to max times, when the text tells where a unit ends: copies in a row. Otherwise false.
 bool repeat(Dfa unit, u32 min, u32 max, const Limits& limits, Dfa& d);
 

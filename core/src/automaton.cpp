@@ -6,6 +6,7 @@
 #include "algebra.hpp"
 #include "minimise.hpp"
 #include "nfa.hpp"
+#include "words.hpp"
 
 namespace weft {
 
@@ -24,36 +25,17 @@ bool is_text(const RxPtr& x) {  // only whole code points: all matches are valid
     return std::all_of(x->items.begin(), x->items.end(), is_text);
 }
 
-Dfa literal_tree(const Rx& x, const Limits& limits) {
+// Adds the texts of an expression that is a list of them.
+bool list_words(const Rx& x, std::vector<std::string>& out) {
+    if (x.kind == Rx::Bytes || x.kind == Rx::Empty) return out.push_back(x.bytes), true;
+    if (!is_words(x)) return false;
+    for (auto& i : x.items) out.push_back(i->bytes);
+    return true;
+}
+
+Dfa nothing() {
     Dfa d;
-    std::memset(d.class_of, 0, 256);
     d.classes = 1;
-    for (auto& i : x.items)
-        for (char c : i->bytes)
-            if (!d.class_of[u8(c)]) {
-                if (d.classes == 256) break;  // class 0 is then a byte like any other
-                d.class_of[u8(c)] = u8(d.classes++);
-            }
-    auto add = [&] {
-        if (d.size() >= limits.dfa_states)
-            throw LimitFault("a list of literals needs too many states", limits.dfa_states, d.size() + 1, "raise Limits.dfa_states");
-        d.accept.push_back(0), d.label.push_back(0);
-        d.next.resize(d.next.size() + d.classes, DEAD);
-        return d.size() - 1;
-    };
-    add();
-    for (auto& i : x.items) {
-        u32 s = 0;
-        for (char c : i->bytes) {
-            std::size_t slot = std::size_t(s) * d.classes + d.class_of[u8(c)];
-            if (d.next[slot] == DEAD) {
-                u32 t = add();
-                d.next[slot] = t;
-            }
-            s = d.next[slot];
-        }
-        d.accept[s] = 1, d.label[s] = 1;
-    }
     return d;
 }
 
@@ -63,30 +45,99 @@ Dfa complement(const Dfa& d, const Limits& limits) {
     return product(compile_plain(rx_rep(rx_class(all), 0, NONE), limits), d, limits, true);
 }
 
-Dfa compile_and(const RxPtr& rx, const Limits& limits, u32 depth) {
+// What an And leaves before its lists of words are taken away: those go to `words`.
+std::shared_ptr<const Dfa> compile_and(const Rx& rx, const Limits& limits, u32 depth, std::vector<std::string>& words) {
     std::shared_ptr<const Dfa> d;
-    bool text = false;
-    for (auto& x : rx->items)
+    bool text = false, negated = false;
+    for (auto& x : rx.items) {
+        negated = negated || x->kind == Rx::Not;
         if (x->kind != Rx::Not) d = d ? std::make_shared<const Dfa>(intersect(*d, *automaton(x, limits, depth + 1), limits)) : automaton(x, limits, depth + 1), text = text || is_text(x);
-    if (!d || !text) {  // what Not leaves must be valid UTF-8
+    }
+    if (!d || (negated && !text)) {  // what Not leaves must be valid UTF-8
         CodePoints all;
         all.add(0, MAX_CODE_POINT);
         auto utf8 = std::make_shared<const Dfa>(compile_plain(rx_rep(rx_class(all), 0, NONE), limits));
-        bool negated = std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::Not; });
-        if (!d) d = utf8;
-        else if (negated) d = std::make_shared<const Dfa>(intersect(*d, *utf8, limits));
+        d = d ? std::make_shared<const Dfa>(intersect(*d, *utf8, limits)) : utf8;
     }
-    for (auto& x : rx->items) {
-        if (x->kind != Rx::Not) continue;
-        bool merge = !is_literals(*x->items[0]) && x->items[0]->kind != Rx::Bytes;  // taking words away makes no two states alike
-        d = std::make_shared<const Dfa>(product(*d, *automaton(x->items[0], limits, depth + 1), limits, true, merge));
+    for (auto& x : rx.items)
+        if (x->kind == Rx::Not && !list_words(*x->items[0], words))
+            d = std::make_shared<const Dfa>(product(*d, *automaton(x->items[0], limits, depth + 1), limits, true));
+    return d;
+}
+
+// An expression of valid UTF-8 first, and then nothing but lists of words that it is not.
+bool is_text_but_words(const Rx& rx) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < rx.items.size(); ++i)
+        if (i == 0 ? rx.items[i]->kind == Rx::Not || !is_text(rx.items[i]) : rx.items[i]->kind != Rx::Not || !list_words(*rx.items[i]->items[0], words)) return false;
+    return rx.items.size() > 1;
+}
+
+Dfa without(Dfa d, std::vector<std::string> words, const Limits& limits) {
+    if (words.empty() || d.empty()) return d;
+    if (d.hash.empty()) name_states(d);
+    return set_words(d, std::move(words), false, limits);
+}
+
+// An And between literals: "any string but these keys", in quotes. Words are taken away last, written out with what is around them.
+bool compile_quoted(const Rx& rx, const Limits& limits, u32 depth, Dfa& whole) {
+    std::string before, after;
+    const Rx* middle = nullptr;
+    for (auto& x : rx.items) {
+        if (x->kind == Rx::Bytes) (middle ? after : before) += x->bytes;
+        else if (x->kind == Rx::And && !middle) middle = x.get();
+        else return false;
     }
-    return *d;
+    // most are one expression without words, and that one is kept with all its automata
+    const Rx* shared = is_text_but_words(*middle) ? middle->items[0].get() : nullptr;
+    auto quoted = shared ? std::atomic_load(&shared->quoted) : nullptr;
+    std::vector<std::string> words;
+    if (quoted && quoted->before == before && quoted->after == after) {
+        for (std::size_t i = 1; i < middle->items.size(); ++i) list_words(*middle->items[i]->items[0], words);
+    } else {
+        auto made = std::make_shared<Quoted>();
+        bool ok = surround(*compile_and(*middle, limits, depth + 1, words), before, after, made->dfa);
+        made->before = before, made->after = after;
+        if (ok && !words.empty()) name_states(made->dfa);
+        if (!ok || words.empty()) {
+            whole = std::move(made->dfa);
+            return ok;
+        }
+        if (shared) std::atomic_store(&shared->quoted, std::shared_ptr<const Quoted>(made));
+        quoted = made;
+    }
+    for (auto& w : words) w = before + w + after;
+    whole = set_words(quoted->dfa, std::move(words), false, limits);
+    return true;
+}
+
+// A sequence with And in it, joined where the text tells the items apart.
+bool compile_joined(const Rx& rx, const Limits& limits, u32 depth, Dfa& whole) {
+    std::vector<RxPtr> run;
+    bool begun = false;
+    auto append = [&](const RxPtr& x) {
+        auto d = automaton(x, limits, depth + 1);
+        Dfa joined;
+        bool ok = true;
+        if (!begun) joined = *d, begun = true;
+        else ok = concatenate(whole, *d, joined);
+        whole = std::move(joined);
+        return ok;
+    };
+    auto flush = [&] {
+        bool ok = run.empty() || append(rx_cat(run));
+        run.clear();
+        return ok;
+    };
+    for (auto& x : rx.items)
+        if (x->kind != Rx::And) run.push_back(x);
+        else if (!flush() || !append(x)) return false;
+    return flush() && !whole.empty();
 }
 
 }  // namespace
 
-bool is_literals(const Rx& x) {
+bool is_words(const Rx& x) {
     return x.kind == Rx::Or && x.items.size() > 1 &&
            std::all_of(x.items.begin(), x.items.end(), [](auto& i) { return i->kind == Rx::Bytes || i->kind == Rx::Empty; });
 }
@@ -101,39 +152,20 @@ std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits, u32 
 Dfa compile_plain(const RxPtr& rx, const Limits& limits, u32 depth) {
     // each level takes some 2 KB of stack, and threads may have no more than 512
     if (depth > limits.depth / 4) throw LimitFault("And, Not and repeats are nested too deeply", limits.depth / 4, depth, "raise Limits.depth");
-    if (rx->kind == Rx::And) return compile_and(rx, limits, depth);
-    if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits, depth + 1), limits);
-    if (is_literals(*rx)) {
-        Dfa tree = literal_tree(*rx, limits);
-        bool merge = tree.size() <= 256;
-        return finish(std::move(tree), merge);
+    std::vector<std::string> words;
+    if (list_words(*rx, words)) return set_words(nothing(), std::move(words), true, limits);
+    if (rx->kind == Rx::And) {
+        auto d = compile_and(*rx, limits, depth, words);
+        return without(*d, std::move(words), limits);
     }
+    if (rx->kind == Rx::Not) return complement(*automaton(rx->items[0], limits, depth + 1), limits);
     if (rx->kind == Rx::Rep && (rx->max == NONE ? rx->min : rx->max) >= 2 && (rx->max == NONE || rx->max >= rx->min)) {
         Dfa chain;
         if (repeat(*automaton(rx->items[0], limits, depth + 1), rx->min, rx->max, limits, chain)) return chain;
     }
     if (rx->kind == Rx::Cat && std::any_of(rx->items.begin(), rx->items.end(), [](auto& x) { return x->kind == Rx::And; })) {
         Dfa whole;
-        bool ok = true;
-        std::vector<RxPtr> run;
-        bool begun = false;
-        auto append = [&](const RxPtr& x) {
-            auto d = automaton(x, limits, depth + 1);
-            Dfa joined;
-            if (!begun) joined = *d, begun = true;
-            else ok = ok && concatenate(whole, *d, joined);
-            whole = std::move(joined);
-        };
-        for (std::size_t i = 0; i < rx->items.size() && ok; ++i) {
-            if (rx->items[i]->kind == Rx::And) {
-                if (!run.empty()) append(rx_cat(run)), run.clear();
-                if (ok) append(rx->items[i]);
-            } else {
-                run.push_back(rx->items[i]);
-            }
-        }
-        if (ok && !run.empty()) append(rx_cat(run));
-        if (ok && !whole.empty()) return whole;  // of two trimmed automata: trimmed
+        if (compile_quoted(*rx, limits, depth, whole) || compile_joined(*rx, limits, depth, whole)) return whole;
     }
     Nfa n(limits);
     u32 start = n.add(), end = build(n, rx, start, depth * 4);  // whose own levels are smaller

@@ -12,7 +12,12 @@ Dfa compile_plain(const RxPtr& rx, const Limits& limits, u32 depth = 0);
 // The automaton of an expression; kept with it, because front ends share their expressions.
 std::shared_ptr<const Dfa> automaton(const RxPtr& rx, const Limits& limits, u32 depth);
 
-bool is_literals(const Rx& x);  // several texts, nothing else
+struct Quoted {  // the automaton of an expression between two literals
+    std::string before, after;
+    Dfa dfa;  // with names; empty where the text does not tell its end
+};
+
+bool is_words(const Rx& x);  // several texts, nothing else
 
 // One automaton for many labelled expressions. `winner` maps the sorted labels that accept at a state to one label > 0.
 struct Labelled {

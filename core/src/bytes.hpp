@@ -18,6 +18,7 @@ namespace weft {
 struct ByteSet {
     u64 w[4] = {0, 0, 0, 0};
     void add(u8 b) { w[b >> 6] |= u64(1) << (b & 63); }
+    void remove(u8 b) { w[b >> 6] &= ~(u64(1) << (b & 63)); }
     bool has(u8 b) const { return w[b >> 6] >> (b & 63) & 1; }
     void operator|=(const ByteSet& o) {
         for (int i = 0; i < 4; ++i) w[i] |= o.w[i];

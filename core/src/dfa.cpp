@@ -4,6 +4,25 @@
 
 namespace weft {
 
+PairClasses::PairClasses(const u8* of_a, const u8* of_b) {
+    u32 wide = 1u + *std::max_element(of_b, of_b + 256);
+    std::vector<u16> id(wide * (1u + *std::max_element(of_a, of_a + 256)), 0);
+    for (u32 c = 0; c < 256; ++c) {
+        u16& i = id[of_a[c] * wide + of_b[c]];
+        if (!i) a.push_back(of_a[c]), b.push_back(of_b[c]), i = u16(a.size());
+        class_of[c] = u8(i - 1);
+    }
+}
+
+PairClasses::PairClasses(const u8* of_a, const ByteSet& letters) {
+    u16 other[256] = {};
+    for (u32 c = 0; c < 256; ++c) {
+        u16 own = 0, &i = letters.has(u8(c)) ? own : other[of_a[c]];
+        if (!i) a.push_back(of_a[c]), b.push_back(u8(c)), i = u16(a.size());
+        class_of[c] = u8(i - 1);
+    }
+}
+
 Components::Components(const Dfa& d, const std::vector<u32>& roots) : of(d.size(), NONE) {
     std::vector<u32> index(d.size(), NONE), low(d.size()), stack;
     struct Frame {
@@ -51,68 +70,95 @@ Components::Components(const Dfa& d, const std::vector<u32>& roots) : of(d.size(
     }
 }
 
-// States are hashed by strongly connected component, in reverse topological order. Inside a component of m states each state's
-// name is the component as a breadth first search from that state sees it: O(m^2), so for very large components the name
-// is tied to the whole automaton instead (still exact, only shared less).
+// Component by component, what is left first. A state without a circle is named by its row alone. In a component with circles one state
+// is chosen by what can be read from it (rounds of hashing rows until one of them is the least, Weisfeiler & Leman 1968), and all are
+// named by the component as a breadth first search from there sees it, and by their place in the search. Where the rounds leave a draw,
+// the search with the least hash wins; where too many draw, the one with the least number: still exact, only shared less.
 void name_states(Dfa& d) {
     u32 n = d.size();
     d.hash.assign(n, {});
     d.reads.assign(n, {});
-    // A row is named by the sum, over all bytes, of a weight of the byte times the name of where it leads: this does not depend on how
-    // bytes were put into classes. Classes come in the order of their first bytes.
     std::vector<ByteSet> of_class(d.classes);
-    std::vector<u64> weight_a(d.classes, 0), weight_b(d.classes, 0);
-    std::vector<u8> order;
+    std::vector<RowName> weight(d.classes);  // of each class
+    std::vector<u8> order;                   // classes by their first bytes
     for (u32 b = 0; b < 256; ++b) {
         u8 c = d.class_of[b];
         if (of_class[c].empty()) order.push_back(c);
         of_class[c].add(u8(b));
-        weight_a[c] += mix64(2 * b), weight_b[c] += mix64(2 * b + 1);
+        weight[c].add(u8(b), {1, 1});
     }
-    for (u32 s = 0; s < n; ++s)
-        for (u32 c = 0; c < d.classes; ++c)
-            if (d.next[std::size_t(s) * d.classes + c] != DEAD) d.reads[s] |= of_class[c];
     std::vector<u32> all(n);
     for (u32 i = 0; i < n; ++i) all[i] = i;
     Components parts(d, all);
-    const std::vector<u32>& comp = parts.of;
-    u32 comps = parts.count();
-    std::vector<u32> local(n, NONE), queue;  // queue: the component in the order of the search
-    for (u32 k = 0; k < comps; ++k) {
-        auto from = [&](u32 root) {
+    std::vector<u32> local(n, NONE), queue, roots;  // queue: the component in the order of the search
+    std::vector<u64> keys, next_keys;
+    for (u32 k = 0; k < parts.count(); ++k) {
+        const u32 *begin = parts.states.data() + parts.at[k], *end = parts.states.data() + parts.at[k + 1];
+        bool circle = false;
+        for (const u32* s = begin; s < end; ++s) {
+            const u32* row = d.next.data() + std::size_t(*s) * d.classes;
+            RowName name;
+            for (u32 c = 0; c < d.classes; ++c) {
+                if (row[c] == DEAD) continue;
+                d.reads[*s] |= of_class[c];
+                if (parts.of[row[c]] == k) circle = true;
+                else name.a += weight[c].a * d.hash[row[c]].a, name.b += weight[c].b * d.hash[row[c]].b;
+            }
+            name.add_to(d.hash[*s], d.accept[*s], d.label[*s]);  // of a component with circles: what leaves it
+        }
+        if (!circle) continue;
+        auto inside = [&](u32 s, const auto& visit) {  // class and target of the edges that stay in the component
+            const u32* row = d.next.data() + std::size_t(s) * d.classes;
+            for (u8 c : order)
+                if (row[c] != DEAD && parts.of[row[c]] == k) visit(c, row[c]);
+        };
+        u32 m = u32(end - begin);
+        keys.resize(m), next_keys.resize(m);
+        for (u32 i = 0; i < m; ++i) local[begin[i]] = i, keys[i] = d.hash[begin[i]].a;
+        for (u32 round = 0;; ++round) {
+            u64 least = *std::min_element(keys.begin(), keys.end());
+            roots.clear();
+            for (u32 i = 0; i < m; ++i)
+                if (keys[i] == least) roots.push_back(begin[i]);
+            if (roots.size() == 1 || round == 16) break;
+            for (u32 i = 0; i < m; ++i) {
+                u64 sum = keys[i];
+                inside(begin[i], [&](u8 c, u32 to) { sum += weight[c].a * mix64(keys[local[to]]); });
+                next_keys[i] = mix64(sum);
+            }
+            keys.swap(next_keys);
+        }
+        for (u32 i = 0; i < m; ++i) local[begin[i]] = NONE;
+        auto search = [&](u32 root) {
             Hash128 h;
+            for (u32 s : queue) local[s] = NONE;
             queue.assign(1, root);
             local[root] = 0;
             for (std::size_t i = 0; i < queue.size(); ++i) {
-                u32 s = queue[i];
-                const u32* row = d.next.data() + std::size_t(s) * d.classes;
-                u64 sum_a = 0, sum_b = 0;
-                for (u8 c : order) {
-                    u32 t = row[c];
-                    if (t == DEAD) continue;
-                    if (comp[t] == k) {
-                        if (local[t] == NONE) local[t] = u32(queue.size()), queue.push_back(t);
-                        sum_a += weight_a[c] * mix64(local[t]), sum_b += weight_b[c] * mix64(~u64(local[t]));
-                    } else {
-                        sum_a += weight_a[c] * d.hash[t].a, sum_b += weight_b[c] * d.hash[t].b;
-                    }
-                }
-                h.add(d.accept[s] ? 1 + d.label[s] : 0), h.add(sum_a), h.add(sum_b);
+                Hash128 row = d.hash[queue[i]];
+                inside(queue[i], [&](u8 c, u32 to) {
+                    if (local[to] == NONE) local[to] = u32(queue.size()), queue.push_back(to);
+                    row.a += weight[c].a * mix64(local[to]), row.b += weight[c].b * mix64(~u64(local[to]));
+                });
+                h.add(row.a), h.add(row.b);
             }
-            for (u32 s : queue) local[s] = NONE;
             return h;
         };
-        const u32 *begin = parts.states.data() + parts.at[k], *end = parts.states.data() + parts.at[k + 1];
-        if (end - begin <= 256) {
-            for (const u32* s = begin; s < end; ++s) d.hash[*s] = from(*s);
-        } else {
-            u32 root = *std::min_element(begin, end);
-            Hash128 whole = from(root);
-            for (std::size_t i = 0; i < queue.size(); ++i) {  // numbers of states mean nothing in another automaton
-                d.hash[queue[i]] = whole;
-                d.hash[queue[i]].add(0xC0FFEE), d.hash[queue[i]].add(i);
+        u32 root = *std::min_element(roots.begin(), roots.end());
+        if (roots.size() > 1 && roots.size() <= 64) {
+            Hash128 least = search(root);
+            for (u32 r : roots) {
+                Hash128 h = search(r);
+                if (std::pair(h.a, h.b) < std::pair(least.a, least.b)) least = h, root = r;
             }
         }
+        Hash128 whole = search(root);
+        for (std::size_t i = 0; i < queue.size(); ++i) {
+            local[queue[i]] = NONE;
+            d.hash[queue[i]] = whole;
+            d.hash[queue[i]].add(i);
+        }
+        queue.clear();
     }
 }
 

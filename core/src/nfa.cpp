@@ -87,7 +87,7 @@ u32 build(Nfa& n, const RxPtr& rx, u32 from, u32 depth) {
             for (auto& x : rx->items) from = build(n, x, from, depth + 1);
             return from;
         case Rx::Or: {
-            if (is_literals(*rx) && rx->items.size() >= 8) return embed(n, *automaton(rx, n.limits, 0), from);
+            if (is_words(*rx) && rx->items.size() >= 8) return embed(n, *automaton(rx, n.limits, 0), from);
             u32 end = n.add();
             for (auto& x : rx->items) {
                 u32 s = n.add();

@@ -130,7 +130,7 @@ class Respeller {
             default: break;
         }
         auto r = std::make_shared<Rx>(*item);
-        r->automaton.reset();
+        r->automaton.reset(), r->quoted.reset();
         for (auto& x : r->items) x = apply(x);
         return r;
     }

@@ -12,6 +12,7 @@
 namespace weft {
 
 struct Dfa;
+struct Quoted;
 struct Rx;
 using RxPtr = std::shared_ptr<const Rx>;
 
@@ -22,6 +23,7 @@ struct Rx {
     std::vector<RxPtr> items;  // Cat, Or, And; Rep and Not: one
     u32 min = 0, max = NONE;   // Rep; NONE: without end
     mutable std::shared_ptr<const Dfa> automaton;  // once it was needed; read and written atomically
+    mutable std::shared_ptr<const Quoted> quoted;  // likewise
 };
 
 RxPtr rx_empty();

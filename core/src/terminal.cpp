@@ -168,7 +168,7 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
         t->never = true;
         return t;
     }
-    name_states(*d);
+    if (d->hash.empty()) name_states(*d);
     t->nullable = d->accept[d->start];
     t->key = d->hash[d->start];
     t->states = d->size();

@@ -1,5 +1,6 @@
 """The `weft` command: verdicts and exit codes, standard input, JSON, formats, and what a user's mistake looks like."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 Command = Callable[..., Any]
+needs_model = pytest.mark.skipif(importlib.util.find_spec("transformers") is None, reason="needs weft[hf]")
 
 SCHEMA = (
     '{"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"], "additionalProperties": false}'
@@ -70,12 +72,14 @@ def test_check_of_a_canvas_that_counts_in_tokens_is_a_mistake(command: Command) 
     assert "vocabulary" in ran.err
 
 
+@needs_model
 def test_fill_writes_the_holes_as_the_grammar_wants_them(command: Command, schema: str) -> None:
     ran = command("fill", "--schema", schema, "--max-tokens", "20", '{"age": <HOLE>}')
     assert (ran.code, ran.err) == (0, "")
     assert isinstance(json.loads(ran.out)["age"], int)
 
 
+@needs_model
 def test_fill_as_json_from_standard_input(command: Command) -> None:
     ran = command("fill", "--regex", "x[a-c]{2}y[0-9]z", "--json", "-", stdin="x<HOLE>y<HOLE>z\n")
     found = json.loads(ran.out)
@@ -84,6 +88,7 @@ def test_fill_as_json_from_standard_input(command: Command) -> None:
     assert found["text"] == f"x{first}y{second}z"
 
 
+@needs_model
 def test_fill_of_a_text_that_no_filling_completes_exits_1(command: Command) -> None:
     ran = command("fill", "--regex", "ab*c", "a<HOLE>a")
     assert (ran.code, ran.out) == (1, "")
@@ -150,6 +155,7 @@ def test_mask_takes_a_tokenizer_by_its_name(command: Command, monkeypatch: pytes
     assert "of 1,100 tokens" in ran.out
 
 
+@needs_model
 def test_generate_writes_what_the_grammar_accepts(command: Command, schema: str) -> None:
     ran = command("generate", "--schema", schema, "--max-tokens", "40", "A person as JSON: ")
     assert (ran.code, ran.err) == (0, "")
@@ -167,6 +173,7 @@ def test_the_embedded_model_runs_in_one_thread(command: Command) -> None:
         torch.set_num_threads(before)
 
 
+@needs_model
 def test_generate_as_json_and_the_same_seed_gives_the_same_text(command: Command) -> None:
     arguments = ("generate", "--regex", "[a-z]{3,8}", "--temperature", "1", "--seed", "7", "--json", "-")
     first, second = (json.loads(command(*arguments, stdin="A word: ").out) for _ in range(2))
@@ -175,6 +182,7 @@ def test_generate_as_json_and_the_same_seed_gives_the_same_text(command: Command
     assert first["complete"] is True
 
 
+@needs_model
 def test_generate_refuses_a_budget_in_which_no_sentence_fits(command: Command, schema: str) -> None:
     ran = command("generate", "--schema", schema, "--max-tokens", "1", "A person as JSON: ")
     assert (ran.code, ran.out) == (2, "")
@@ -258,6 +266,7 @@ def test_a_schema_file_that_is_no_text_or_empty(command: Command, tmp_path: Path
     assert what in ran.err
 
 
+@needs_model
 def test_an_empty_text_is_a_text(command: Command, tmp_path: Path) -> None:
     path = tmp_path / "empty"
     path.touch()

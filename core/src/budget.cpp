@@ -46,7 +46,8 @@ bool Budget::complete(u32 start, std::vector<u32>& symbols) {
     std::vector<u32> specials;
     std::vector<u8> closed;
     while (!queue.empty() && seen.size() < SEARCH_STATES) {
-        auto [key, s] = queue.top();
+        const u64 key = queue.top().first;
+        const u32 s = queue.top().second;
         queue.pop();
         u32 cost = seen[s].cost;
         if (key != due(cost, engine.bound(s))) continue;  // found on a shorter way since

@@ -66,7 +66,7 @@ void spell_run(const Chain& chain, u32 at, u32 from, u32 end, Filled& out, const
     due[0].emplace_back(at, from);
     for (u32 c = 0; c < due.size(); ++c)
         for (std::size_t i = 0; i < due[c].size(); ++i) {
-            auto [p, s] = due[c][i];
+            const u32 p = due[c][i].first, s = due[c][i].second;
             if (seen[{p, s}].cost != c) continue;
             if (p == end && s != from && arrived(s)) {
                 std::size_t begin = out.text.size();
@@ -175,7 +175,7 @@ class PlainLexemes : public Lexemes {
 // With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : m(machine), chain(c), lexer(l), blanks(blanks_of(machine, l)) {
+    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : chain(c), lexer(l), blanks(blanks_of(machine, l)) {
         start = spot_after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
@@ -320,7 +320,6 @@ class LexedLexemes : public Lexemes {
             for (u8 b : blanks) it->second = it->second || (lexer.next(x, b) != DEAD && lexer.next(x, b) == lexer.go(Lexer::BEGIN, b));
         return it->second;
     }
-    const Machine& m;
     const Chain& chain;
     const Lexer& lexer;
     std::vector<u8> blanks;

@@ -41,7 +41,7 @@ from weft.schemas.schema import (
 )
 from weft.schemas.values import Judge, equal, type_of
 
-_MAX_NESTED_CHECK = 3  # levels of required properties that are searched for a contradiction
+_MAX_NESTED_CHECK = 3  # levels of properties and items that are searched for a contradiction
 
 
 class Facts:
@@ -108,6 +108,7 @@ class Combiner:
         self._shapes: dict[Conj, Shapes] = {}
         self._not: dict[int, tuple[Conj, ...]] = {}
         self._sound: set[int] = set()
+        self._entailing = 0  # levels of items and properties that are being compared
         self._disjoint: dict[tuple[Conj, Conj], bool] = {}
 
     def get(self, number: int) -> Schema:
@@ -129,6 +130,10 @@ class Combiner:
         if number == len(self.nodes):
             self.nodes.append(node)
         return number
+
+    def pointer(self, conj: Conj) -> object:
+        """Where the subschema stands that was read first."""
+        return self.get(min((literal for literal in conj if literal > 0), default=0)).pointer
 
     def negated(self, conj: Conj) -> Conj:
         """A Conj that holds where this one does not."""
@@ -231,7 +236,7 @@ class Combiner:
             here = stack.pop()
             while here.groups:
                 group = here.groups.pop(0)
-                if any(here.literals.issuperset(way) for way in group):
+                if any(self._follows(here, way) for way in group):
                     continue
                 new = []
                 for way in group:
@@ -252,9 +257,63 @@ class Combiner:
             if len(stack) + len(leaves) > self.limits.alternatives:
                 raise SchemaError(
                     f"more than {self.limits.alternatives} combinations of anyOf, oneOf, not or if at one place",
+                    where=f"at {self.pointer(tuple(facts.literals))}",
                     expected="alternatives that exclude each other, for instance by type or by a required constant",
                     hint="Limits(alternatives=...)",
                 )
+
+    def _follows(self, facts: Facts, way: Conj) -> bool:
+        """Whether the facts surely imply this alternative: then it adds nothing, and the others need no look.
+
+        required kind, kind is "a"    implies    not (kind is "b"),  required kind
+        """
+        for literal in way:
+            if literal in facts.literals:
+                continue
+            if literal < 0:
+                if not any(self._follows(facts, other) for other in self.negation(~literal)):
+                    return False
+                continue
+            node = self.get(literal)
+            types = facts.types
+            if types & ~node.types or node.values is not None or node.parts or node.choices or node.exactly:
+                return False
+            if (types & NUMBER and node.number) or (types & STRING and node.string) or (types & ARRAY and node.array):
+                return False
+            fact = node.object
+            if fact and types & OBJECT:
+                if fact != Object(fact.properties, required=fact.required):
+                    return False
+                if not all(any(name in other.required for other in facts.objects) for name in fact.required):
+                    return False
+                objects = tuple(facts.objects)
+                for name, value in fact.properties.items():
+                    if not self._entails(self.property_of(objects, name) if objects else ANY, value):
+                        return False
+        return True
+
+    def _entails(self, a: Conj, b: Conj) -> bool:
+        """Whether surely every value that satisfies `a` satisfies `b`. False is no claim."""
+        if a == NEVER or set(b) <= set(a):
+            return True
+        if self._entailing == _MAX_NESTED_CHECK:
+            return False
+        self._entailing += 1
+        try:
+            return self._entails_by_shape(a, b)
+        finally:
+            self._entailing -= 1
+
+    def _entails_by_shape(self, a: Conj, b: Conj) -> bool:
+        values = self.shapes(a).single_values
+        if values is not None:
+            return all(self.judge.holds(b, value) for value in values)
+        return all(
+            literal in a
+            or (literal < 0 and self.disjoint(a, (~literal,)))
+            or (literal > 0 and self.get(literal).is_type and not self.types(a) & ~self.get(literal).types)
+            for literal in b
+        )
 
     def _possible(self, facts: Facts) -> bool:
         """False if no type can be right any more: a cheap look, to keep products small."""
@@ -464,6 +523,11 @@ class Combiner:
                 tuple(dict.fromkeys(some for fact in facts for some in fact.contains)),
                 next((fact.unique for fact in facts if fact.unique), None),
             )
+        if shape.contains:
+            counted = self._settled(shape)
+            if counted is None:
+                return None
+            shape = counted
         most = shape.max
         for i, item in enumerate(shape.prefix):
             if 0 in item and (most is None or most > i):
@@ -477,3 +541,20 @@ class Combiner:
                 prefix=shape.prefix[:most], items=NEVER if most <= len(shape.prefix) else shape.items, max=most
             )
         return shape
+
+    def _settled(self, shape: Array) -> Array | None:
+        """The array without those `contains` that all items satisfy, or none: they are bounds of its length."""
+        low, high, kept = shape.min, shape.max, []
+        for some in shape.contains:
+            items = (*shape.prefix[some.start :], shape.items)
+            if all(self._entails(item, some.item) for item in items):
+                if some.min:
+                    low = max(low, some.start + some.min)
+                if some.max is not None:
+                    high = some.start + some.max if high is None else min(high, some.start + some.max)
+            elif all(item == NEVER or self.disjoint(item, some.item) for item in items):
+                if some.min:
+                    return None
+            else:
+                kept.append(some)
+        return shape._replace(min=low, max=high, contains=tuple(kept))

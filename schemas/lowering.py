@@ -134,13 +134,9 @@ class Lowering:
         return found
 
     def constants(self, shapes: Shapes) -> list[Expression] | None:
-        """One expression per value, if the shapes are single values only."""
-        if shapes.numbers or shapes.strings or shapes.arrays or shapes.objects:
-            return None
-        out: list[Expression] = [
-            literal for bit, literal in ((NULL, _NULL), (TRUE, _TRUE), (FALSE, _FALSE)) if shapes.constants & bit
-        ]
-        return out + [self._constant(value) for value in shapes.values]
+        """One expression per value, if they are finitely many."""
+        values = shapes.single_values
+        return None if values is None else [self._constant(value) for value in values]
 
     # --- values -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +169,7 @@ class Lowering:
 
     def _choice(self, conj: Conj) -> Expression:
         shapes = self.combiner.shapes(conj)
-        self.pointer = next((self.combiner.get(literal).pointer for literal in conj if literal >= 0), "#")
+        self.pointer = self.combiner.pointer(conj)
         options: list[Expression] = []
         constants = shapes.constants
         if constants:

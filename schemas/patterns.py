@@ -505,6 +505,17 @@ def nullable(node: Node) -> bool:
     return False
 
 
+def _is_guarded(node: Node) -> bool:
+    """(?:(?!ab).)*: one character after another, each behind look-aheads."""
+    return (
+        isinstance(node, Times)
+        and isinstance(node.item, Concat)
+        and isinstance(node.item.items[-1], Chars)
+        and all(isinstance(item, Look) for item in node.item.items[:-1])
+        and not _plain(node)
+    )
+
+
 def _branches(items: tuple[Node, ...]) -> Iterable[tuple[Node, ...]]:
     """The sequence with every alternative that hides an anchor multiplied out."""
     for index, item in enumerate(items):
@@ -515,7 +526,7 @@ def _branches(items: tuple[Node, ...]) -> Iterable[tuple[Node, ...]]:
             for choice in item.items:
                 yield from _branches((*items[:index], choice, *items[index + 1 :]))
             return
-        if isinstance(item, Times) and not _plain(item):
+        if isinstance(item, Times) and not _plain(item) and not _is_guarded(item):
             if item.max is None or item.max > 2:
                 if not (item.min <= 1 and isinstance(item.item, (Look, Anchor))):
                     raise PatternError("an anchor or look-ahead inside a repetition is not supported")
@@ -571,7 +582,7 @@ def whole(pattern: str) -> tuple[Node, ...] | None:
         if stripped is None:
             continue
         head, rest, tail = stripped
-        if any(isinstance(item, Look) for item in rest):
+        if any(isinstance(item, Look) or _is_guarded(item) for item in rest):
             return None
         branches.append(_concat((() if head else (ANYTHING,)) + rest + (() if tail else (ANYTHING,))))
     return tuple(branches)
@@ -614,26 +625,52 @@ def search_expression(pattern: str) -> Expression:
         stripped = _strip(items)
         if stripped is not None:
             head, rest, tail = stripped
-            alternatives.append(_with_look((() if head else (ANYTHING,)) + rest, tail))
+            alternatives.append(_with_look((() if head else (ANYTHING,)) + rest, tail, is_start=head))
     return alternatives[0] if len(alternatives) == 1 else Alt(tuple(alternatives))
 
 
-def _with_look(items: tuple[Node, ...], tail: bool) -> Expression:
+def _with_look(items: tuple[Node, ...], tail: bool, *, is_start: bool = False) -> Expression:
     """The text from here to its end. A look-ahead is an intersection with what follows."""
     for index, item in enumerate(items):
+        is_start = is_start and index == 0
         if isinstance(item, Look):
-            ahead: list[Expression] = []
-            for branch in _branches((item.item,)):
-                stripped = _strip(branch)
-                if stripped is None:
-                    continue
-                if stripped[0]:
-                    raise PatternError("'^' inside a look-ahead is not supported")
-                ahead.append(_with_look(stripped[1], stripped[2]))
-            looked: Expression = ahead[0] if len(ahead) == 1 else Alt(tuple(ahead))
-            rest = And((Not(looked) if item.negative else looked, _with_look(items[index + 1 :], tail)))
-            return rest if index == 0 else Seq((Pattern(to_text(_concat(items[:index]))), rest))
+            rest = _with_look(items[index + 1 :], tail, is_start=is_start)
+            here: Expression = And((_looked(item, is_start=is_start), rest))
+        elif isinstance(item, Times) and _is_guarded(item):
+            if not tail or index + 1 < len(items):
+                raise PatternError("a look-ahead inside a repetition is supported at the end, before '$', only")
+            here = _guarded(item)
+        else:
+            continue
+        return here if index == 0 else Seq((Pattern(to_text(_concat(items[:index]))), here))
     return Pattern(to_text(_concat(items + (() if tail else (ANYTHING,)))))
+
+
+def _looked(look: Look, *, is_start: bool = False) -> Expression:
+    """The texts that may follow a look-ahead."""
+    ahead: list[Expression] = []
+    for branch in _branches((look.item,)):
+        stripped = _strip(branch)
+        if stripped is None:
+            continue
+        if stripped[0] and not is_start:
+            raise PatternError("'^' inside a look-ahead that does not begin the text is not supported")
+        ahead.append(_with_look(stripped[1], stripped[2], is_start=is_start))
+    looked: Expression = ahead[0] if len(ahead) == 1 else Alt(tuple(ahead))
+    return Not(looked) if look.negative else looked
+
+
+def _guarded(loop: Times) -> Expression:
+    """Characters to the end of the text; what stands from any of them on must keep the look-aheads before it."""
+    assert isinstance(loop.item, Concat)
+    *looks, chars = loop.item.items
+    anything, something = Pattern(to_text(ANYTHING)), Pattern(to_text(Times(Chars(ALL), 1, None)))
+    parts: list[Expression] = [Pattern(to_text(Times(chars, loop.min, loop.max)))]
+    for look in looks:
+        assert isinstance(look, Look)
+        broken = _looked(look._replace(negative=not look.negative))
+        parts.append(Not(Seq((anything, And((something, broken))))))
+    return And(tuple(parts))
 
 
 # --- facts about a tree ---------------------------------------------------------------------------------------------

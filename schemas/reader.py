@@ -14,6 +14,11 @@ from weft.schemas.schema import ANY, NEVER, Conj, Limits, Schema
 MAX_NESTED = 40  # subschemas that are read inside each other; deeper ones wait, so nesting costs no Python stack
 
 
+def _first(raw: dict[str, Any]) -> str:
+    """Which of the keywords that may name properties stands first."""
+    return next((key for key in raw if key in ("properties", "allOf", "anyOf", "oneOf", "$ref")), "properties")
+
+
 class Reader:
     """Raw subschemas -> numbered nodes. Subschemas that say the same are one node."""
 
@@ -96,6 +101,10 @@ class Reader:
         node = Schema(pointer=place)
         for handler in dict.fromkeys([self.handlers[key] for key in raw if key in self.handlers]):
             handler(self, node, raw, place, resource)
+        if node.parts and node.object and _first(raw) != "properties":
+            # the properties of allOf were declared first, so they are written first
+            node.parts = (*node.parts, self.combiner.add(Schema(object=node.object, pointer=place)))
+            node.object = None
         return node
 
     def target(self, ref: str, place: Place, resource: Resource) -> Conj:

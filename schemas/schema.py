@@ -137,6 +137,14 @@ class Schema:
         self.types, self.number, self.string, self.array, self.object = types, number, string, array, object
         self.values, self.parts, self.choices, self.exactly, self.pointer = values, parts, choices, exactly, pointer
 
+    @property
+    def is_type(self) -> bool:
+        """Whether it says nothing but types."""
+        return (
+            not (self.number or self.string or self.array or self.object or self.parts or self.choices or self.exactly)
+            and self.values is None
+        )
+
     def content(self) -> tuple[Any, ...]:
         """A key that is the same for nodes that say the same, wherever they stand."""
         array, fact = self.array, self.object
@@ -168,6 +176,14 @@ class Shapes(NamedTuple):
     @property
     def is_empty(self) -> bool:
         return not any(self)
+
+    @property
+    def single_values(self) -> tuple[Any, ...] | None:
+        """All values, null, false and true first, if they are finitely many; else None."""
+        if self.numbers or self.strings or self.arrays or self.objects:
+            return None
+        constants = ((NULL, None), (TRUE, True), (FALSE, False))
+        return (*(value for bit, value in constants if self.constants & bit), *self.values)
 
 
 class Limits(NamedTuple):

@@ -147,6 +147,40 @@ def test_declared_order_then_others_and_no_name_twice() -> None:
     assert not accepts(recognizer, '{"z":1,"b":2}')
 
 
+def test_properties_of_allof_stand_where_it_stands() -> None:
+    shared = {"allOf": [{"properties": {"b": {}}, "required": ["b"]}]}
+    own = {"type": "object", "properties": {"a": {}}, "required": ["a"]}
+    assert accepts(Recognizer(from_json_schema({**shared, **own})), '{"b": 1, "a": 1}')
+    assert accepts(Recognizer(from_json_schema({**own, **shared})), '{"a": 1, "b": 1}')
+
+
+def test_a_discriminator_settles_which_alternative_is_meant() -> None:
+    kinds = [f"k{i}" for i in range(40)]
+    ways = [
+        {"properties": {"kind": {"enum": [kind]}, "v": {"properties": {kind: {"type": "integer"}}, "required": [kind]}}}
+        for kind in kinds
+    ]
+    grammar = from_json_schema({"type": "object", "required": ["kind"], "oneOf": ways})
+    recognizer = Recognizer(grammar)
+    assert len(grammar.productions) < 10 * len(kinds)
+    assert accepts(recognizer, '{"kind": "k7"}')
+    assert accepts(recognizer, '{"kind": "k7", "v": {"k7": 1}}')
+    assert accepts(recognizer, '{"kind": "k7", "v": 3}')
+    assert not accepts(recognizer, '{"kind": "k7", "v": {"k7": "x"}}')
+    assert not accepts(recognizer, '{"kind": "x"}')
+    assert not accepts(recognizer, "{}")
+
+
+def test_items_that_exclude_each_other_need_no_counting() -> None:
+    ways = [{"items": {"enum": [f"{kind}{i}" for i in range(9)]}, "maxItems": 25} for kind in "abcd"]
+    grammar = from_json_schema({"type": "array", "oneOf": ways})
+    recognizer = Recognizer(grammar)
+    assert len(grammar.productions) < 20
+    assert accepts(recognizer, '["a1", "a2"]')
+    assert not accepts(recognizer, '["a1", "b1"]')
+    assert not accepts(recognizer, "[]")  # all four alternatives
+
+
 def test_strings() -> None:
     recognizer = Recognizer(from_json_schema({"type": "string", "maxLength": 2}))
     assert accepts(recognizer, '"\\ud83d\\ude00\\u0041"')
@@ -217,6 +251,16 @@ def test_what_cannot_be_kept_is_refused_by_name_and_place() -> None:
         ({"items": {"pattern": "("}}, "#/items/pattern"),
         ({"unevaluatedItems": False, "allOf": [{"items": True}]}, "#/unevaluatedItems"),
         ({"$dynamicRef": "#x"}, "#/$dynamicRef"),
+        (
+            {
+                "items": {
+                    "allOf": [
+                        {"anyOf": [{"minimum": i}, {"required": [str(i)]}, {"pattern": str(i)}]} for i in range(9)
+                    ]
+                }
+            },
+            "#/items/allOf/0",
+        ),
         (False, "#"),
         ({"type": "integer", "minimum": 5, "maximum": 3}, "#"),
         ({"type": "object", "properties": {"a": False}, "required": ["a"]}, "#"),

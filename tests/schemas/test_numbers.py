@@ -65,6 +65,11 @@ def test_random_bounds(seed: int) -> None:
             ["2.25", "-0.25", "0.3"],
         ),
         ({"type": "number", "not": {"multipleOf": 2}}, ["1", "2.5", "-3"], ["2", "-4", "6"]),
+        (
+            {"anyOf": [{"multipleOf": 7.5}, {"const": 3}], "multipleOf": 0.5, "not": {"multipleOf": 2.5}},
+            ["3"],
+            ["7.5", "0", "2.5"],
+        ),
         ({"type": "number", "not": {"type": "integer"}}, ["1.5", "-0.25"], ["1", "1.0", "2.00"]),
         ({"type": "integer", "not": {"enum": [3, 5.0]}}, ["2", "4", "6"], ["3", "5"]),
         ({"minimum": 3, "exclusiveMinimum": True, "type": "integer"}, ["4"], ["3"]),

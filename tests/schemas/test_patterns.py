@@ -33,6 +33,10 @@ def accepts(schema: object, value: object) -> bool:
         ("^(?!foo)[a-z]+$", ["fo", "barfoo"], ["foo", "foobar", ""]),
         ("^(?=.*\\d)(?=.*[a-z]).{3,}$", ["a1x", "12c"], ["123", "a1"]),
         ("^a(?!b)", ["ac", "a"], ["ab", "b"]),
+        ("^(?!^ab|cd).*", ["xab", "a"], ["ab", "abx", "cdx"]),
+        ("^((?!mode)(?!Mode).)*$", ["", "mod", "moMod", "é"], ["mode", "xMode", "modemode", "\n"]),
+        ("^x(?:(?!-$)[a-z-]){2,3}$", ["xa-b", "x--a"], ["xa-", "xa", "xab-", "xabcd"]),
+        ("(?:(?=[ab]c)[a-c]|d)e", ["de"], ["ae", "ace"]),
         ("^[a-z]{2,3}?$", ["ab", "abc"], ["a", "abcd"]),
         ("^(?:ab){2}$", ["abab"], ["ab", "ababab"]),
         ("^\\/\\-$", ["/-"], ["\\/-"]),
@@ -67,6 +71,7 @@ def test_meaning(pattern: str, yes: list[str], no: list[str]) -> None:
         "\\",
         "[z-a]",
         "\\p{Nope}",
+        "^(?:(?!ab).)*b",
         "(" * 200,
         "a{9999999}",
     ],
@@ -80,9 +85,10 @@ def test_refused(pattern: str) -> None:
 def test_random_patterns_agree_with_python() -> None:
     rng = Random(7)
     pieces = ["a", "b", "[ab]", "[^a]", ".", "(?:a|b)", "(?:ab)*", "b?", "a+", "a{1,2}", "^", "$", "|"]
+    pieces += ["(?!ab)", "(?=.b)", "(?!^a)", "(?:(?!ab).)*$", "(?:(?=[ab]b?$)[ab]){1,3}$"]
     words = ["", "a", "b", "ab", "ba", "aab", "abab", "c", "bb", "acb"]
     tried = 0
-    while tried < 60:
+    while tried < 150:
         pattern = "".join(rng.choice(pieces) for _ in range(rng.randint(1, 5)))
         try:
             recognizer = Recognizer(from_json_schema({"type": "string", "pattern": pattern}))

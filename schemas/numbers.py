@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from functools import lru_cache, reduce
-from math import gcd, lcm
+from functools import lru_cache
+from math import lcm
 
 from weft.grammar.grammar import Alt, And, Expression, Literal, Pattern, Ref, Seq
 from weft.schemas.schema import FRACTION, INTEGER, Number
@@ -73,14 +73,10 @@ def is_empty(kind: int, shape: Number) -> bool:
     if kind == FRACTION and any(m.denominator == 1 for m in shape.multiples):
         return True
     if shape.multiples and shape.non_multiples:
-        common = reduce(_common_multiple, shape.multiples)
+        common = _common_multiple(shape.multiples)
         if any(is_multiple(common, m) for m in shape.non_multiples):
             return True
     return kind == INTEGER and any(m.numerator == 1 for m in shape.non_multiples)
-
-
-def _common_multiple(a: Fraction, b: Fraction) -> Fraction:
-    return Fraction(lcm(a.numerator, b.numerator), gcd(a.denominator, b.denominator))
 
 
 def _integer_bounds(shape: Number) -> tuple[int | None, int | None]:

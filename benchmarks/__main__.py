@@ -127,14 +127,14 @@ def infill(
     """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
     jobs = infill_part.jobs(load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed)
     jobs = [job for job in jobs if job["task"] in only.split(",")]
-    _run("infill", jobs, "weft", vocabulary, cpu, limit_s, cap_s=40.0 if quick else 1e9)
+    _run("infill", jobs, "weft", vocabulary, cpu, limit_s, cap_s=30.0 if quick else 1e9)
     print(infill_report.tables(report.read_run("infill")[1]["weft"]))
 
 
 @app.command()
 def agree(
     vocabulary: Vocab = "deepseek",
-    texts: Annotated[int, typer.Option(help="Texts per large Lark grammar.")] = 20,
+    texts: Annotated[int, typer.Option(help="Texts per large Lark grammar.")] = 10,
     schemas: Annotated[int, typer.Option(help="Schemas of MaskBench, asked twice each.")] = 120,
 ) -> None:
     """Every bit of every mask of weft and llguidance on grammars that mean the same; each difference has a class."""

@@ -59,6 +59,14 @@ LARKS = {
     "tags": ('start: "<a>" start* "</a>" | "<b>" start* "</b>" | /[0-9]/', ["<a><b>1</b>2<a></a></a>"]),
 }
 
+DIALECT = {  # what llguidance adds to Lark files, and weft reads too
+    "%json": (
+        '// lexing: scannerless\nstart: "n=" %json {"type": "integer", "minimum": -20} ";"',
+        ["n=-12;", "n=123456;"],
+    ),
+    "%regex": ('start: "say " WORDS\nWORDS: %regex {"substring_words": "to be or not to be"}', ["say or not to"]),
+}
+
 
 @dataclass(frozen=True)
 class Language:
@@ -78,6 +86,8 @@ def every(*, texts: int, schemas: int) -> Iterator[Language]:
         yield lark_language(f"{name}.lark", name, text, sentences[:texts])
     for name, (text, sentences) in LARKS.items():
         yield lark_language("small Lark files", name, text, sentences)
+    for name, (text, sentences) in DIALECT.items():
+        yield dialect_language(name, text, sentences)
     for name, (pattern, sentences) in REGEXES.items():
         yield regex_language(name, pattern, sentences)
     rows = maskbench_sample(schemas, 11)
@@ -133,6 +143,19 @@ def _lexed_another_way(oracle: Oracle, read: bytes) -> str | None:
                 reasons += ["two lexemes touch where all terminals together would read a longer one"] if cut else []
                 return " and ".join(reasons)
     return None
+
+
+def dialect_language(name: str, text: str, sentences: Sequence[str]) -> Language:
+    """No third party reads this dialect: both engines must agree on every byte."""
+    return Language(
+        "llguidance's dialect",
+        name,
+        sentences,
+        lambda: weft.from_lark(text),
+        lambda: LLMatcher.grammar_from_lark(text),
+        lambda text: None,
+        lambda text, weft_goes_on: None,
+    )
 
 
 def regex_language(name: str, pattern: str, sentences: Sequence[str]) -> Language:
@@ -221,7 +244,7 @@ def _explain_json(text: bytes, weft_goes_on: bool) -> str | None:
 _JSON_READINGS = [  # weft goes on, how the text ends, why
     (True, re.compile(rb"\x7f$"), "a string may hold DEL"),
     (True, re.compile(rb"\\/$"), r"a string may hold \/"),
-    (True, re.compile(rb"\\u[dD]$"), r"a string may hold a pair such as \ud83d\ude00"),
+    (True, re.compile(rb"\\u[0-9a-fA-F]+$"), r"a string may hold \u escapes of characters that need none"),
     (False, re.compile(rb"[^{\[,: \t\n\r][ \t\n\r]+[,:]?$"), "white space before a comma or a colon"),
     (False, re.compile(rb"T\d\d:\d\d:6$"), "a leap second in any minute of the day"),
     (False, re.compile(rb"\xef\xbb\xbf$"), r"U+FEFF is no white space for \s, which in ECMA-262 it is"),

@@ -38,7 +38,7 @@ class Allowance:
 
 
 # An Index over 129k tokens takes seconds and gigabytes for many schemas; what it cannot do is a result too.
-ALLOWANCES = {"outlines-core": Allowance(limit_s=10.0, memory_bytes=6 << 30, every=8)}
+ALLOWANCES = {"outlines-core": Allowance(limit_s=10.0, memory_bytes=6 << 30, every=12)}
 
 
 class Worker:

@@ -61,6 +61,15 @@ u32 Constraint::commit(u32 state, u32 token) {
     return to;
 }
 
+std::shared_ptr<Suffix> Constraint::suffix(Chain chain, u64 max_items) {
+    suffixes.erase(std::remove_if(suffixes.begin(), suffixes.end(), [](auto& s) { return s.expired(); }), suffixes.end());
+    for (auto& known : suffixes)
+        if (auto s = known.lock(); s->max_items == max_items && s->chain == chain) return s;
+    auto made = std::make_shared<Suffix>(engine->base(), std::move(chain), engine->lexing(), max_items, engine->holes());
+    suffixes.push_back(made);
+    return made;
+}
+
 void Constraint::tidy() {
     if (engine->bytes() <= threshold) return;
     std::vector<u32*> live;

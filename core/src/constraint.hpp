@@ -8,6 +8,7 @@
 #include <set>
 
 #include "budget.hpp"
+#include "suffix.hpp"
 
 namespace weft {
 
@@ -16,6 +17,7 @@ class Constraint {
     Constraint(std::shared_ptr<const Machine> machine, std::shared_ptr<Vocabulary> vocabulary, const Limits& limits);
     void mask(u32 state, u32* out);         // needs the lock
     u32 commit(u32 state, u32 token);       // needs the lock; 0 when it does not fit
+    std::shared_ptr<Suffix> suffix(Chain chain, u64 max_items);  // needs the lock; the same one as long as somebody holds it
     void tidy();                            // needs the lock: forget what no reader needs, when there is too much
 
     std::shared_ptr<const Machine> machine;
@@ -31,6 +33,7 @@ class Constraint {
   private:
     std::unordered_map<u32, std::vector<u32>> masks;
     std::size_t masks_used = 0, threshold;
+    std::vector<std::weak_ptr<Suffix>> suffixes;
 };
 
 class Reader {  // a history of states, known to its constraint

@@ -1,7 +1,7 @@
 #include "engine.hpp"
 
-#include "chart.hpp"
 #include "distance.hpp"
+#include "suffix.hpp"
 
 namespace weft {
 
@@ -60,6 +60,7 @@ class ScannerlessEngine : public Engine {
     u32 within(u32 s) override { return distance.of(s); }
     const Machine& base() const override { return f.m; }
     const Lexer* lexing() const override { return nullptr; }
+    Holes* holes() override { return nullptr; }
     bool joins(u32 s, Suffix& suffix) override { return suffix.joins(f, s); }
     std::size_t bytes() override { return f.bytes() + distance.bytes(); }
     void compact(std::vector<u32*>& live) override {

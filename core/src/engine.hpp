@@ -39,6 +39,7 @@ class Engine {
     // right of it can be one sentence.
     virtual const Machine& base() const = 0;
     virtual const Lexer* lexing() const = 0;
+    virtual class Holes* holes() = 0;  // what that lexer can do in a hole; null without one
     virtual bool joins(u32 state, class Suffix& suffix) = 0;
     virtual std::size_t bytes() = 0;
     virtual void compact(std::vector<u32*>& live) = 0;

@@ -6,12 +6,12 @@
 // with the real frontier. So the same place at another depth is warm.
 #include <map>
 
-#include "chart.hpp"
 #include "completion.hpp"
 #include "distance.hpp"
 #include "effects.hpp"
 #include "engine.hpp"
 #include "separation.hpp"
+#include "suffix.hpp"
 
 namespace weft {
 
@@ -133,6 +133,10 @@ class LexerEngine : public Engine {
     }
     const Machine& base() const override { return machine; }
     const Lexer* lexing() const override { return &lexer; }
+    Holes* holes() override {
+        if (!in_holes) in_holes.emplace(lexer);
+        return &*in_holes;
+    }
     bool joins(u32 state, Suffix& suffix) override {
         for (auto& c : configs(state))
             if (suffix.joins(f, lexer, c.x, c.p)) return true;
@@ -145,7 +149,7 @@ class LexerEngine : public Engine {
             shared = tables->effects->bytes();
         }
         return f.bytes() + pool.bytes() + steps.bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
-               (completion ? completion->bytes() : 0) + distance.bytes();
+               (completion ? completion->bytes() : 0) + (in_holes ? in_holes->bytes() : 0) + distance.bytes();
     }
     void compact(std::vector<u32*>& live) override {
         std::map<u32, std::vector<Config>> kept;
@@ -158,6 +162,7 @@ class LexerEngine : public Engine {
         forget_walks();
         if (completion) completion->forget();
         distance.forget();
+        if (in_holes) in_holes->forget();
         if (spread) spread->forget();
         begin();
         std::map<u32, u32> number;
@@ -368,6 +373,7 @@ class LexerEngine : public Engine {
     Store* store;
     std::optional<Separation> separation;  // once a budget asks
     std::optional<Distance> spread;        // in lexemes with a blank after each
+    std::optional<Holes> in_holes;         // once a canvas asks
     std::optional<Completion> completion;  // where acceptable terminals are not the whole truth
     SpanPool<Config> pool;
     FlatMap steps, moved, walk_at;

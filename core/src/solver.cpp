@@ -42,8 +42,8 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
         return;
     }
     if (stop < elements.size()) {
-        suffix = std::make_unique<Suffix>(constraint->engine->base(), chain_from(stop, true, 1), constraint->engine->lexing(), max_items);
-        closed = std::make_unique<Suffix>(constraint->engine->base(), chain_from(stop, false, 1), constraint->engine->lexing(), max_items);
+        suffix = constraint->suffix(chain_from(stop, true, 1), max_items);
+        closed = constraint->suffix(chain_from(stop, false, 1), max_items);
     }
     forward();
     backward();

@@ -60,7 +60,7 @@ class Solver : private Reader {
     std::vector<Level> levels;                   // levels[i]: before element i; one more than elements up to `stop`
     std::vector<u8> useful;                      // parallel to states
     std::vector<u8> tail_free;                   // per level: only slots and end tokens follow
-    std::unique_ptr<Suffix> suffix, closed;
+    std::shared_ptr<Suffix> suffix, closed;
     bool is_open = false;
 };
 

@@ -1,0 +1,97 @@
+#include "exits.hpp"
+
+namespace weft {
+
+u32 Exits::exits_of(u32 state, u32 spot) {
+    u64 key = u64(FREE | state) << 32 | spot;
+    u32 g = ids.find(key);
+    if (g != NONE) return g;
+    if (broken) throw LimitFault("the canvas needs too many chart items", max_items, settled, "raise max_items");
+    broken = true;
+    g = origin(FREE | state, NONE, spot);
+    add(state, g, spot);
+    pass();
+    broken = false;
+    return g;
+}
+
+u32 Exits::origin(u32 name, u32 entry, u32 spot) {
+    ids.put(u64(name) << 32 | spot, u32(origins.size()));
+    origins.push_back({entry, spot});
+    return u32(origins.size()) - 1;
+}
+
+void Exits::add(u32 state, u32 g, u32 spot) {
+    if (spot >= due.size()) due.resize(spots.count());
+    if (due[spot].empty()) agenda.push(u64(spots.place(spot)) << 32 | spot);
+    due[spot].push_back({state, g});
+}
+
+bool Exits::fresh(Item item, u32 spot) {
+    if (++seen_count * 2 > seen.size()) {
+        std::vector<Seen> old(seen.size() * 2, Seen{{0, 0}, 0, 0});
+        old.swap(seen);
+        seen_count = 1;
+        for (auto& s : old)
+            if (s.time == time) fresh(s.item, s.spot);
+    }
+    std::size_t mask = seen.size() - 1, i = mix64((u64(item.state) << 32 | item.origin) + u64(spot) * 0x9E3779B97F4A7C15ull) & mask;
+    for (; seen[i].time == time; i = (i + 1) & mask)
+        if (seen[i].item.state == item.state && seen[i].item.origin == item.origin && seen[i].spot == spot) return --seen_count, false;
+    seen[i] = {item, spot, time};
+    return true;
+}
+
+void Exits::pass() {
+    u32 place = NONE;
+    std::vector<Item> now;
+    while (!agenda.empty()) {
+        u32 spot = u32(agenda.top());
+        agenda.pop();
+        if (spots.place(spot) != place) place = spots.place(spot), ++time, seen_count = 0;
+        while (!due[spot].empty()) {
+            now.clear();
+            now.swap(due[spot]);
+            for (Item item : now)
+                if (fresh(item, spot)) settle(item, spot);
+        }
+        if (settled + spots.work / 16 > max_items) throw LimitFault("the canvas needs too many chart items", max_items, settled + spots.work / 16, "raise max_items");
+    }
+    callers.clear();
+    complete = u32(origins.size());
+}
+
+void Exits::settle(Item item, u32 v) {
+    ++settled;
+    u32 s = item.state & ~SKIPPED, g = item.origin;
+    if (!(s == origins[g].entry && v == origins[g].spot)) {  // there the caller skips instead
+        skips.clear();
+        spots.skip(v, skips);
+        for (u32 to : skips)
+            if (to != v) add(s | SKIPPED, g, to);
+    }
+    if (spots.reads(v)) {
+        hops.clear();
+        spots.scan(v, s, hops);
+        for (auto hop : hops) add(hop.state, g, hop.spot);
+        for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k) {
+            u32 box = m.calls[k].symbol, after = m.calls[k].state, h = ids.find(u64(box) << 32 | v);
+            if (h == NONE) {
+                h = origin(box, m.entry[box], v);
+                add(m.entry[box], h, v);
+            }
+            for (u32 e = origins[h].ends; e != NONE; e = ends[e].next) add(after, g, ends[e].spot);
+            if (h < complete) continue;
+            callers.push_back({g, after, origins[h].callers});
+            origins[h].callers = u32(callers.size()) - 1;
+        }
+    }
+    if (!m.is_final[s] || item.state != s) return;  // behind ignored text the caller has been here before
+    for (u32 e = origins[g].ends; e != NONE && spots.place(ends[e].spot) == spots.place(v); e = ends[e].next)
+        if (ends[e].spot == v) return;
+    ends.push_back({v, origins[g].ends});
+    origins[g].ends = u32(ends.size()) - 1;
+    for (u32 c = origins[g].callers; c != NONE; c = callers[c].next) add(callers[c].state, callers[c].origin, v);
+}
+
+}  // namespace weft

@@ -1,0 +1,73 @@
+// Where the rest of a box may end on a canvas: exits E[state][spot], found when they are asked for.
+//
+// Earley's items are (state, origin) at a spot, where an origin is a box and the spot at which it was called, or a state and a spot
+// that were asked about. A *pass* settles what new origins need, place by place from left to right. Origins of earlier passes
+// are complete: only where they end is kept.
+// The number of items is at most states x origins x spots, and in fixed text it is linear in practice.
+// References: Earley 1970; Lang 1974 (incomplete input); Bar-Hillel, Perles & Shamir 1961.
+#pragma once
+
+#include <queue>
+
+#include "spots.hpp"
+
+namespace weft {
+
+class Exits {
+  public:
+    Exits(const Machine& machine, Spots& s, u64 most) : m(machine), spots(s), max_items(most) {}
+    // Calls visit(spot) for each spot at which a box may end that is in `state` at `spot`, until one returns true.
+    // Throws LimitFault when `max_items` is passed.
+    template <class Visit>
+    bool any(u32 state, u32 spot, const Visit& visit) {
+        for (u32 e = origins[exits_of(state, spot)].ends; e != NONE; e = ends[e].next)
+            if (visit(ends[e].spot)) return true;
+        return false;
+    }
+    u64 size() const { return settled; }
+
+  private:
+    static constexpr u32 FREE = 0x80000000u;  // origins that are a state, not a box
+    struct Origin {
+        u32 entry, spot, ends = NONE, callers = NONE;  // entry: NONE for those that are a state
+    };
+    struct Caller {
+        u32 origin, state, next;  // what goes on after the box
+    };
+    struct End {
+        u32 spot, next;
+    };
+    struct Item {
+        u32 state, origin;  // state: also SKIPPED, for an item that stands behind ignored text
+    };
+    static constexpr u32 SKIPPED = 0x80000000u;
+    struct Seen {
+        Item item;
+        u32 spot, time;
+    };
+    u32 exits_of(u32 state, u32 spot);
+    u32 origin(u32 key, u32 entry, u32 spot);
+    void add(u32 state, u32 origin, u32 spot);
+    bool fresh(Item item, u32 spot);
+    void pass();
+    void settle(Item item, u32 spot);
+
+    const Machine& m;
+    Spots& spots;
+    u64 max_items, settled = 0;
+    bool broken = false;                       // a pass was cut off
+    FlatMap ids;
+    std::vector<Origin> origins;
+    std::vector<End> ends;
+    u32 complete = 0;                          // origins of passes that are over
+    // of a pass
+    std::vector<Caller> callers;
+    std::vector<std::vector<Item>> due;        // per spot
+    std::priority_queue<u64, std::vector<u64>, std::greater<u64>> agenda;  // place << 32 | spot
+    std::vector<Seen> seen = std::vector<Seen>(1024, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
+    u32 time = 0, seen_count = 0;
+    std::vector<Spots::Hop> hops;
+    std::vector<u32> skips;
+};
+
+}  // namespace weft

@@ -1,0 +1,322 @@
+#include "spots.hpp"
+
+namespace weft {
+
+namespace {
+
+// A set of states of an automaton, emptied at no cost.
+class StateSet {
+  public:
+    void clear() {
+        members.clear();
+        if (++now == 0) std::fill(stamps.begin(), stamps.end(), 0), now = 1;
+    }
+    bool add(u32 s) {
+        if (s >= stamps.size()) stamps.resize(s + 1 + s / 2, 0);
+        if (stamps[s] == now) return false;
+        stamps[s] = now;
+        members.push_back(s);
+        return true;
+    }
+    std::vector<u32> members;
+
+  private:
+    std::vector<u32> stamps;
+    u32 now = 1;
+};
+
+// Lists of numbers by key, one behind the other.
+class Lists {
+  public:
+    const u32* begin(u32 list) const { return values.data() + at[list]; }
+    const u32* end(u32 list) const { return values.data() + at[list + 1]; }
+    u32 add(const std::vector<u32>& list) {
+        values.insert(values.end(), list.begin(), list.end());
+        at.push_back(values.size());
+        return u32(at.size()) - 2;
+    }
+
+  private:
+    std::vector<u32> values;
+    std::vector<std::size_t> at{0};
+};
+
+class PlainSpots : public Spots {
+  public:
+    PlainSpots(const Machine& machine, const Chain& c) : Spots(c), m(machine) {}
+    u32 begin() override { return 0; }
+    u32 place(u32 spot) const override { return spot; }
+    u32 count() const override { return chain.places(); }
+    bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
+    void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
+        for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k) {
+            u32 list = ends(spot, m.scans[k].symbol, m.terminals[m.scans[k].symbol]->start, true);
+            for (const u32* p = known.begin(list); p != known.end(list); ++p) out.push_back({m.scans[k].state, *p});
+        }
+    }
+    void read(u32 spot, u32 term, std::vector<u32>& out) override {
+        u32 list = ends(spot, term, m.terminals[term]->start, true);
+        out.insert(out.end(), known.begin(list), known.end(list));
+    }
+    void skip(u32, std::vector<u32>&) override {}
+    void open(u32 term, u32 q, std::vector<u32>& out) override {
+        u32 list = ends(0, term, q, false);
+        out.insert(out.end(), known.begin(list), known.end(list));
+    }
+    void open(u32, std::vector<Edge>&, std::vector<u32>&) override {}
+    bool may_be(const Edge& e, u32 term) const override { return e.terms == term; }
+
+  private:
+    // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
+    u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
+        FlatMap& ids = fresh ? by_spot : by_state;
+        u64 key = fresh ? u64(spot) << 32 | term : u64(term) << 32 | q;
+        u32 list = ids.find(key);
+        if (list == NONE) {
+            found.clear();
+            run(spot, *m.terminals[term], q, fresh);
+            ids.put(key, list = known.add(found));
+        }
+        return list;
+    }
+    void run(u32 p, const Terminal& t, u32 q, bool fresh) {
+        if (t.special != NONE || t.never) return;
+        if (!chain.loop[p]) {
+            if (!fresh && t.accepts(q)) found.push_back(p);
+            for (;;) {  // one state, as long as no hole comes
+                if (p + 1 >= chain.places() || (q = t.step(q, u8(chain.bytes[p]))) == DEAD) return;
+                ++p, ++work;
+                if (chain.loop[p]) break;
+                if (t.accepts(q)) found.push_back(p);
+            }
+            fresh = false;
+        }
+        now.clear();
+        if (fresh) each_step(t, q, [&](u32 to) { now.add(to); });
+        else now.add(q);
+        for (;; fresh = false) {
+            if (chain.loop[p])
+                for (std::size_t i = 0; i < now.members.size(); ++i) {
+                    each_step(t, now.members[i], [&](u32 to) { now.add(to); });
+                    if (now.members.size() > CLOSURE_STATES)
+                        throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, now.members.size());
+                }
+            if (std::any_of(now.members.begin(), now.members.end(), [&](u32 s) { return t.accepts(s); })) found.push_back(p);
+            if (p + 1 >= chain.places()) return;
+            u8 b = u8(chain.bytes[p++]);
+            work += now.members.size();
+            next.clear();
+            for (u32 s : now.members)
+                if (u32 to = t.step(s, b); to != DEAD) next.add(to);
+            if (fresh)
+                if (u32 to = t.step(q, b); to != DEAD) next.add(to);
+            if (next.members.empty()) return;
+            std::swap(now, next);
+        }
+    }
+    template <class Visit>
+    static void each_step(const Terminal& t, u32 s, const Visit& visit) {
+        u32 last = DEAD;
+        for (int b = 0; b < 256; ++b)
+            if (u32 to = t.step(s, u8(b)); to != DEAD && to != last) visit(last = to);
+    }
+    const Machine& m;
+    FlatMap by_spot, by_state;
+    Lists known;
+    std::vector<u32> found;
+    StateSet now, next;
+};
+
+class LexedSpots : public Spots {
+  public:
+    LexedSpots(const Machine& machine, const Chain& c, const Lexer& l, Holes& h) : Spots(c), m(machine), lexer(l), holes(h) {
+        labels = u32(machine.winners.size()) + 1;
+        start = after(0, Lexer::BEGIN);
+    }
+    u32 begin() override { return start; }
+    u32 place(u32 spot) const override { return spots[spot].place; }
+    u32 count() const override { return u32(spots.size()); }
+    bool reads(u32 spot) override { return of(spot).reads; }
+    void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
+        const Ends& e = of(spot);
+        for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k)
+            for (u32 i = e.from; i < e.to; ++i)
+                if (may_be(edges[i], m.scans[k].symbol)) out.push_back({m.scans[k].state, edges[i].spot});
+    }
+    void read(u32 spot, u32 term, std::vector<u32>& out) override {
+        const Ends& e = of(spot);
+        for (u32 i = e.from; i < e.to; ++i)
+            if (may_be(edges[i], term)) out.push_back(edges[i].spot);
+    }
+    void skip(u32 spot, std::vector<u32>& out) override {
+        const Ends& e = of(spot);
+        out.insert(out.end(), skips.begin() + long(e.skips_from), skips.begin() + long(e.skips_to));
+    }
+    void open(u32, u32, std::vector<u32>&) override {}
+    void open(u32 x, std::vector<Edge>& out, std::vector<u32>& ignored) override {
+        u32 k = opened.find(x);
+        if (k == NONE) {
+            opened.put(x, k = u32(open_ends.size()));
+            open_ends.push_back(gather([&] { run_open(x); }));
+        }
+        out.insert(out.end(), edges.begin() + open_ends[k].from, edges.begin() + open_ends[k].to);
+        ignored.insert(ignored.end(), skips.begin() + open_ends[k].skips_from, skips.begin() + open_ends[k].skips_to);
+    }
+    bool may_be(const Edge& e, u32 term) const override {
+        const TermBits& bits = e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels];
+        return bits[term >> 6] >> (term & 63) & 1;
+    }
+
+  private:
+    struct Spot {
+        u32 place, x;  // x: in a hole a boundary, in text the state after the next byte, BEGIN at the end
+    };
+    struct Ends {
+        u32 from = NONE, to = 0, skips_from = 0, skips_to = 0;  // ranges of `edges` and `skips`
+        bool reads = false;
+    };
+    u32 number(u32 place, u32 x) {
+        u64 key = u64(place) << 32 | x;
+        u32 spot = ids.find(key);
+        if (spot == NONE) ids.put(key, spot = count()), spots.push_back({place, x}), found.emplace_back();
+        return spot;
+    }
+    u32 after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
+        if (chain.loop[place]) return number(place, holes.after(x));
+        if (place + 1 == chain.places()) return number(place, Lexer::BEGIN);
+        u8 b = u8(chain.bytes[place]);
+        u32 y = x == Lexer::BEGIN ? lexer.go(x, b) : lexer.next(x, b);
+        return y == DEAD ? NONE : number(place, y);
+    }
+    const Ends& of(u32 spot) {
+        if (found[spot].from == NONE) {
+            Ends e = gather([&] { run_from(spots[spot]); });
+            found[spot] = e;
+        }
+        return found[spot];
+    }
+    template <class Run>
+    Ends gather(const Run& run) {
+        fresh_edges.clear(), fresh_skips.clear();
+        run();
+        Ends e{u32(edges.size()), 0, u32(skips.size()), 0, !fresh_edges.empty()};
+        edges.insert(edges.end(), fresh_edges.begin(), fresh_edges.end());
+        std::sort(fresh_skips.begin(), fresh_skips.end());
+        fresh_skips.erase(std::unique(fresh_skips.begin(), fresh_skips.end()), fresh_skips.end());
+        skips.insert(skips.end(), fresh_skips.begin(), fresh_skips.end());
+        e.to = u32(edges.size()), e.skips_to = u32(skips.size());
+        return e;
+    }
+    void end(u32 place, u32 x) {  // in text
+        u32 label = lexer.label(x);
+        if (!label) return;
+        u32 spot = after(place, x);
+        if (spot == NONE) return;
+        if (lexer.may_ignore(label)) fresh_skips.push_back(spot);
+        if (lexer.only_ignored(label)) return;
+        for (std::size_t k = fresh_edges.size(); k-- > 0 && spots[fresh_edges[k].spot].place == place;)
+            if (fresh_edges[k].spot == spot && fresh_edges[k].terms == label) return;
+        fresh_edges.push_back({spot, label});
+    }
+    void end_inside(u32 place, const Holes::Inside& inside) {
+        for (auto& e : inside.ends) {
+            u32 spot = number(place, e.after);
+            if (e.ignored) fresh_skips.push_back(spot);
+            auto same = std::find_if(fresh_edges.begin(), fresh_edges.end(), [&](const Edge& f) { return f.spot == spot; });
+            if (same == fresh_edges.end()) {
+                fresh_edges.push_back({spot, labels + u32(sets.size())});
+                sets.push_back(e.terms);
+            } else {
+                for (std::size_t k = 0; k < e.terms.size(); ++k) sets[same->terms - labels][k] |= e.terms[k];
+            }
+        }
+    }
+    void run_from(const Spot s) {
+        if (!chain.loop[s.place]) {
+            if (s.place + 1 == chain.places()) return;
+            run_one(s.place + 1, s.x);
+            return;
+        }
+        const Holes::Inside& inside = holes.of_boundary(s.x);
+        end_inside(s.place, inside);
+        now = inside.states;
+        u32 first = DEAD;
+        if (s.place + 1 < chain.places()) {
+            u8 b = u8(chain.bytes[s.place]);
+            first = s.x == Lexer::BEGIN ? lexer.go(s.x, b) : lexer.next(s.x, b);
+        }
+        run(s.place, first);
+    }
+    void run_open(u32 x) {
+        if (!chain.loop[0]) {
+            end(0, x);
+            if (chain.places() == 1) return;
+            u32 y = lexer.go(x, u8(chain.bytes[0]));
+            if (y != DEAD) run_one(1, y);
+            return;
+        }
+        const Holes::Inside& inside = holes.of_state(x);
+        end_inside(0, inside);
+        now = inside.states;
+        run(0, DEAD);
+    }
+    void run_one(u32 p, u32 x) {  // a lexeme that is in state x at place p
+        for (;; ++p) {
+            if (chain.loop[p]) {
+                const Holes::Inside& inside = holes.of_state(x);
+                end_inside(p, inside);
+                now = inside.states;
+                return run(p, DEAD);
+            }
+            end(p, x);
+            if (p + 1 == chain.places()) return;
+            ++work;
+            if ((x = lexer.go(x, u8(chain.bytes[p]))) == DEAD) return;
+        }
+    }
+    // Those that are in the states `now` at place p, and one that is in state `first` after the next byte. Ends at p are known.
+    void run(u32 p, u32 first) {
+        while (p + 1 < chain.places()) {
+            u8 b = u8(chain.bytes[p++]);
+            work += now.size();
+            next.clear();
+            for (u32 x : now)
+                if (u32 y = lexer.go(x, b); y != DEAD) next.add(y);
+            if (first != DEAD) next.add(first), first = DEAD;
+            if (next.members.empty()) return;
+            if (!chain.loop[p]) {
+                for (u32 x : next.members) end(p, x);
+                now.swap(next.members);
+                continue;
+            }
+            auto arrived = next.members;
+            next.clear();
+            for (u32 x : arrived) {
+                const Holes::Inside& inside = holes.of_state(x);
+                end_inside(p, inside);
+                for (u32 y : inside.states) next.add(y);
+            }
+            now.swap(next.members);
+        }
+    }
+    const Machine& m;
+    const Lexer& lexer;
+    Holes& holes;
+    u32 labels = 0, start = 0;
+    std::vector<Spot> spots;
+    std::vector<Ends> found, open_ends;
+    FlatMap ids, opened;
+    std::vector<Edge> edges, fresh_edges;
+    std::vector<u32> skips, fresh_skips, now;
+    std::vector<TermBits> sets;  // edges with `terms` from `labels` on
+    StateSet next;
+};
+
+}  // namespace
+
+std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes) {
+    if (m.lexer) return std::make_unique<LexedSpots>(m, chain, *lexer, *holes);
+    return std::make_unique<PlainSpots>(m, chain);
+}
+
+}  // namespace weft

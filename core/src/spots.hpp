@@ -1,0 +1,49 @@
+// Where lexemes may begin and end on a chain: *spots*, numbered as they are found.
+//
+//   "a" HOLE "+ b"    x = 0 at the start, h in the hole: NAME leads from x to h, anything from h to h, "+" from h to the blank behind
+//                     it, and a comment that is open in the hole to wherever it may end
+//
+// Without a lexer a spot is a place, and each terminal is run by itself. With one it is a place and what the lexeme before it demands
+// of the next one: in fixed text the lexer state after the next byte, in a hole a boundary (see holes.hpp).
+#pragma once
+
+#include <memory>
+
+#include "chain.hpp"
+#include "holes.hpp"
+
+namespace weft {
+
+class Spots {
+  public:
+    struct Hop {
+        u32 state, spot;  // of the machine after a lexeme, and where it ended
+    };
+    struct Edge {
+        u32 spot, terms;  // where a lexeme may end; and what it may be: see `may_be`
+    };
+    virtual ~Spots() = default;
+    virtual u32 begin() = 0;  // NONE when the first byte begins no lexeme
+    virtual u32 place(u32 spot) const = 0;
+    bool at_end(u32 spot) const { return place(spot) + 1 == chain.places(); }
+    bool in_hole(u32 spot) const { return chain.loop[place(spot)]; }
+    virtual u32 count() const = 0;  // all spots are below that
+    virtual bool reads(u32 spot) = 0;  // a lexeme that is not ignored may begin here
+    virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
+    virtual void read(u32 spot, u32 term, std::vector<u32>& out) = 0;    // where a terminal may end
+    virtual void skip(u32 spot, std::vector<u32>& out) = 0;              // where ignored lexemes may end
+    // Where a lexeme may end that is open at place 0: in state q of a terminal, or in a lexer state.
+    virtual void open(u32 term, u32 q, std::vector<u32>& out) = 0;
+    virtual void open(u32 lexer_state, std::vector<Edge>& out, std::vector<u32>& ignored) = 0;
+    virtual bool may_be(const Edge& e, u32 term) const = 0;
+    u64 work = 0;  // bytes read so far, holes not counted
+
+  protected:
+    explicit Spots(const Chain& c) : chain(c) {}
+    const Chain& chain;
+};
+
+// `holes` is null without a lexer.
+std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes);
+
+}  // namespace weft

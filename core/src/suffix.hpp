@@ -1,0 +1,38 @@
+// What follows a reading: whether a left-to-right state and the canvas to its right can be one sentence.
+//
+// A frontier is a set of states on top of stacks. Where the top may end in the canvas is an exit (see exits.hpp), there what is
+// below goes on, and so down to the bottom of the stack and the end of the canvas. A canvas does not change, so every answer is kept
+// and the next reading, one token on, finds nearly all of its own.
+#pragma once
+
+#include "exits.hpp"
+#include "frontier.hpp"
+
+namespace weft {
+
+class Suffix {
+  public:
+    // `shared`: what is known about the lexer in holes; without it the suffix finds that for itself.
+    Suffix(const Machine& m, Chain chain, const Lexer* lexer, u64 max_items, Holes* shared = nullptr);
+    bool joins(Frontiers& f, u32 frontier);                             // without a lexer: the frontier at place 0
+    bool joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
+
+    const Chain chain;
+    const u64 max_items;
+
+  private:
+    void renew(const Frontiers& f);
+    bool accepts(Frontiers& f, u32 frontier, u32 spot);  // the machine before a lexeme that begins at `spot`
+    bool can(Frontiers& f, u32 state, u32 node, u32 spot);  // a state of the machine on a stack, at a spot
+    std::vector<u32> behind_ignored(u32 spot);
+    bool at_end(u32 spot);  // nothing but ignored text follows
+
+    std::unique_ptr<Holes> own;
+    std::unique_ptr<Spots> spots;
+    Exits exits;
+    FlatMap numbers, answers;  // (state, node) -> number; (number, spot) -> Answer
+    u32 count = 0, decided = 0;
+    u32 generation = 0;        // of the frontiers that the numbers are about
+};
+
+}  // namespace weft

@@ -255,7 +255,7 @@ class Solver:
         """A copy that goes its own way."""
         twin = Solver.__new__(Solver)
         twin.__dict__.update(self.__dict__)
-        twin._states = list(self._states)
+        twin._states, twin._known = list(self._states), dict(self._known)
         return twin
 
     # Inside

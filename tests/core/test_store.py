@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import weft
+from weft import _core
 from weft.grammar.grammar import (
     Alt,
     And,
@@ -214,3 +215,19 @@ def test_random_chains_of_wide_terminals(seed: int) -> None:
     except weft.BudgetExceeded:  # counts of counts
         return
     check(grammar, seed=seed, steps=3)
+
+
+def test_a_store_that_forgets_at_once_changes_no_answer() -> None:
+    large, small = vocabulary(), weft.Vocabulary(vocabulary().tokens, vocabulary().eos)
+    limit = 60_000  # about five entries
+    small._core = _core.Vocabulary(list(small.tokens), list(small.eos), {}, limit)
+    string, number = Pattern(rf'"{CHAR}*"'), Pattern(r"-?[0-9]{1,12}(\.[0-9]+)?")
+    pair = Seq((string, Literal(b":"), Alt((number, And((string, Not(Literal(b'"te"'))))))))
+    grammar = s(Repeat(pair, 0, None))
+    kept, forgotten = (weft.compile(grammar, v).matcher() for v in (large, small))
+    for byte in b'"name":12.5"te":"zero""te":"h\xc3\xa9':
+        assert (kept.mask() == forgotten.mask()).all(), kept.text
+        assert small.core.store_bytes < 2 * limit
+        for reading in (kept, forgotten):
+            reading.commit(large.tokens.index(bytes([byte])))
+    assert large.core.store_bytes > 2 * limit

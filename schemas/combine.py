@@ -41,6 +41,7 @@ from weft.schemas.schema import (
 )
 from weft.schemas.values import Judge, equal, type_of
 
+_NO_OTHERS, _NO_COUNTS = Object()[1:3], Object()[4:]  # an object of which only properties are said
 _MAX_NESTED_CHECK = 3  # levels of properties and items that are searched for a contradiction
 
 
@@ -282,7 +283,7 @@ class Combiner:
                 return False
             fact = node.object
             if fact and types & OBJECT:
-                if fact != Object(fact.properties, required=fact.required):
+                if fact[1:3] != _NO_OTHERS or fact[4:] != _NO_COUNTS:
                     return False
                 if not all(any(name in other.required for other in facts.objects) for name in fact.required):
                     return False
@@ -432,10 +433,12 @@ class Combiner:
         return found
 
     def _are_disjoint(self, a: Conj, b: Conj) -> bool:
-        first, second = self.types(a), self.types(b)
-        if not first & second:
-            return True
-        return self.shapes(meet(a, b)).is_empty
+        common = self.types(a) & self.types(b)
+        if common == OBJECT:
+            mine, yours = self.shapes(a), self.shapes(b)
+            if not mine.values and not yours.values:
+                return all(self._clash(facts + others, 0) for facts in mine.objects for others in yours.objects)
+        return not common or self.shapes(meet(a, b)).is_empty
 
     def types(self, conj: Conj) -> int:
         """The type bits that the Conj leaves possible at first sight."""
@@ -453,7 +456,7 @@ class Combiner:
         """Whether a required property of the merged object surely has no value."""
         if depth > _MAX_NESTED_CHECK or len(objects) < 2:
             return False
-        checked = set()
+        checked: set[str] = set()
         for fact in objects:
             for name in fact.required:
                 if name in checked:
@@ -486,23 +489,21 @@ class Combiner:
 
     def property_of(self, objects: tuple[Object, ...], name: str) -> Conj:
         """What all these facts together ask of the value of one name."""
-        conjs = []
+        conjs: list[Conj] = []
         for fact in objects:
             value = fact.properties.get(name)
-            if value is not None:
+            is_matched = value is not None
+            if value:
                 conjs.append(value)
-            matched = value is not None
             for pattern, item in fact.patterns:
                 if strings.follows(Rule("pattern", pattern), name):
-                    matched = True
+                    is_matched = True
                     conjs.append(item)
-            if not matched:
+            if not is_matched and fact.additional:
                 conjs.append(fact.additional)
             if fact.names and not self.judge.holds(fact.names, name):
                 return NEVER
-        if len(conjs) == 1:
-            return conjs[0]
-        return meet(*conjs)
+        return meet(*conjs) if len(conjs) > 1 else conjs[0] if conjs else ANY
 
     # --- arrays ---------------------------------------------------------------------------------------------------
 

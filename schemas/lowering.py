@@ -254,11 +254,15 @@ class Lowering:
         def is_productive(expression: Expression, of: Callable[[str], bool]) -> bool:
             if isinstance(expression, Ref):
                 return of(expression.name)
+            if isinstance(expression, Literal):
+                return True
             if isinstance(expression, Seq):
-                return all(is_productive(item, of) for item in expression.items)
-            if isinstance(expression, Alt):
+                for item in expression.items:
+                    if not is_productive(item, of):
+                        return False
+            elif isinstance(expression, Alt):
                 return any(is_productive(item, of) for item in expression.items)
-            if isinstance(expression, Repeat):
+            elif isinstance(expression, Repeat):
                 return expression.min == 0 or is_productive(expression.item, of)
             return True
 

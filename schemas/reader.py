@@ -37,12 +37,18 @@ class Reader:
     def conj(self, raw: Any, around: Place, key: str | int, resource: Resource) -> Conj:
         """The Conj of the raw subschema that stands at `key` of the place around it."""
         found = self._known.get(id(raw))
+        if found is None and isinstance(raw, dict):
+            # PERF: most subschemas are a type or a reference, and annotations; they take no Place and no node
+            said = self.handlers.keys() & raw.keys()
+            if len(said) == 1:
+                if "type" in said:
+                    kind = raw["type"]
+                    found = self._of_type.get(kind) if isinstance(kind, str) else None
+                elif "$ref" in said and isinstance(raw["$ref"], str) and "$id" not in raw:
+                    found = self._targets.get((raw["$ref"], id(resource.root)))
+            elif not said:
+                found = ANY
         if found is None:
-            # PERF: most subschemas are a type and annotations; they take no Place and no node of their own
-            if isinstance(raw, dict) and len(self.handlers.keys() & raw.keys()) == 1:
-                kind = raw.get("type")
-                if isinstance(kind, str) and kind in self._of_type:
-                    return self._of_type[kind]
             found = self.read(raw, Place(around, key, around.depth + 1), resource)
         return found
 

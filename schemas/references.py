@@ -23,12 +23,13 @@ INNER = frozenset(
 )  # fmt: skip
 
 
-class Place(NamedTuple):
+class Place:
     """Where a subschema stands: a linked list, written out only in errors."""
 
-    parent: Place | None
-    key: str | int
-    depth: int
+    __slots__ = ("depth", "key", "parent")
+
+    def __init__(self, parent: Place | None, key: str | int, depth: int):
+        self.parent, self.key, self.depth = parent, key, depth
 
     def __str__(self) -> str:
         keys: list[str] = []
@@ -86,8 +87,8 @@ class References:
 
     def __init__(self, schema: Any, documents: Mapping[str, Any]):
         self.documents = documents
-        uri = id_of(schema, 2020) or ""
-        self.root = Resource(schema, urldefrag(uri)[0], draft_of(schema, 2020), Place(None, "#", 0))
+        uri = id_of(schema, 2020)
+        self.root = Resource(schema, urldefrag(uri)[0] if uri else "", draft_of(schema, 2020), Place(None, "#", 0))
         self._index: dict[str, Found] | None = None
 
     def target(self, ref: str, place: Place, resource: Resource) -> Found:

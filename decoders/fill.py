@@ -141,7 +141,7 @@ class _Writer:
         self.lm, self.vocabulary = lm, constraint.vocabulary
         self.width = min(self.vocabulary.size, lm.vocab_size)
         self.prompt, self.sampling, self.generator = prompt, sampling, seeded(seed)
-        self.fim = fim_tokens(lm.vocabulary)
+        self.fim = fim_tokens(lm.vocabulary) if getattr(lm, "in_the_middle", True) else None
         self.state = lm.start()
         self.read: list[int] = []
         self.model_s = self.constraint_s = 0.0

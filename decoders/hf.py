@@ -54,8 +54,7 @@ def load_causal(name: str | None = None, **load: Any) -> CausalLM:
         return causal(name, **load)
     from weft.decoders import embedded
 
-    model: Any = embedded.causal()
-    return model if isinstance(model, CausalLM) else CausalLM(model, embedded.tokenizer())
+    return CausalLM(embedded.causal(), embedded.tokenizer(), in_the_middle=False)  # it writes better left to right
 
 
 def load_tokenizer(name: str | None = None, **load: Any) -> Any:
@@ -157,10 +156,15 @@ class _Adapter:
 
 
 class CausalLM(_Adapter):
-    """A CausalModel over any transformers model with a language-model head."""
+    """A CausalModel over any transformers model with a language-model head.
 
-    def __init__(self, model: Any, tokenizer: Any):
+    Args:
+        in_the_middle: whether `weft.fill` shows it the text behind a hole, where it has special tokens for that.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, in_the_middle: bool = True):
         super().__init__(model, tokenizer)
+        self.in_the_middle = in_the_middle
         self.can_skip_rows = "logits_to_keep" in inspect.signature(model.forward).parameters
 
     @property

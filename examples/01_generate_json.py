@@ -18,5 +18,6 @@ result = weft.generate(
 )
 
 print()
-print(f"{len(result.ids)} tokens, {result.forced} of them forced, in {result.model_calls} calls of the model")
+seconds = result.timings
+print(f"{len(result.ids)} tokens in {seconds.total_s:.3f} s, {seconds.constraint_s:.3f} of them for the grammar")
 print(json.loads(result.text))

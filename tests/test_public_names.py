@@ -24,6 +24,8 @@ def test_the_public_names_are_these() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_can_be_imported_and_is_documented(name: str) -> None:
+    if name in ("denoise", "fill", "generate"):
+        pytest.importorskip("torch")
     value = getattr(weft, name)
     assert name in dir(weft)
     assert name == "HOLE" or (value.__doc__ or "").strip(), f"weft.{name} has no docstring"
@@ -42,6 +44,15 @@ def test_importing_weft_and_its_grammars_imports_no_model_runtime() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output == "[]\n"
+
+
+def test_without_torch_a_decoder_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; import weft; weft.generate"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stderr.splitlines()[-2:] == [
+        "weft.errors.WeftError: weft.generate needs the package torch",
+        '  hint: pip install "weft[hf]"',
+    ]
 
 
 def test_the_typed_face_of_the_native_module_has_its_names() -> None:

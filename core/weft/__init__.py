@@ -67,7 +67,10 @@ _DECODERS = {name: f"weft.decoders.{name}" for name in ("denoise", "fill", "gene
 def __getattr__(name: str) -> Any:
     if name not in _DECODERS:
         raise AttributeError(f"module 'weft' has no attribute {name!r}")
-    globals()[name] = getattr(import_module(_DECODERS[name]), name)
+    try:
+        globals()[name] = getattr(import_module(_DECODERS[name]), name)
+    except ModuleNotFoundError as error:
+        raise WeftError(f"weft.{name} needs the package {error.name}", hint='pip install "weft[hf]"') from None
     return globals()[name]
 
 

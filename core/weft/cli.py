@@ -199,7 +199,7 @@ def generate(
     raise typer.Exit(0 if result.is_complete else 1)
 
 
-@app.command(epilog='Example: `weft fill --schema person.schema.json \'{"name": <HOLE>, "age": <HOLE>}\'`')
+@app.command(epilog='Example: `weft fill --schema person.schema.json \'{"name": "<HOLE>", "age": <HOLE>}\'`')
 @grouped
 def fill(
     text: Annotated[str, typer.Argument(help="Text with <HOLE> or <HOLE:4> markers; - reads standard input.")],

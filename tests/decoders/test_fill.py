@@ -171,6 +171,13 @@ def test_fill_in_the_middle_tokens_are_used_where_the_model_has_them(constrain) 
     assert lm.fed == ["<bos>" + asked, "b"]
 
 
+def test_a_model_that_fills_badly_in_the_middle_is_not_asked_to(constrain) -> None:
+    lm = Scripted({"x=": "b", "x=b": ";"}, specials=QWEN)
+    lm.in_the_middle = False
+    assert fill(lm, Canvas("x=", HOLE, ";a"), constrain([b"x=b;a", b"x=c;a"], lm.vocabulary)).text == "x=b;a"
+    assert "<|fim_prefix|>" not in "".join(lm.fed)
+
+
 def test_a_last_hole_is_plain_continuation(constrain) -> None:
     lm = Scripted({"x=": "b", "x=b": "<eos>"}, specials=QWEN)
     assert fill(lm, Canvas("x=", HOLE), constrain([b"x=a", b"x=b", b"x=bb"], lm.vocabulary)).text == "x=b"

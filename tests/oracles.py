@@ -263,7 +263,7 @@ def _lexed(grammar: Grammar, text: bytes):
 
 
 def suite(*names: str) -> list[dict]:
-    """The cases of tests/suite/<name>.toml, all files if none is named (STYLE section 8)."""
+    """The cases of tests/suite/<name>.toml, all files if none is named."""
     import tomllib
     from pathlib import Path
 

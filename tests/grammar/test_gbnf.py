@@ -8,15 +8,7 @@ from weft.grammar.gbnf import from_gbnf, to_gbnf
 from weft.grammar.grammar import Alt, And, Grammar, Literal, Not, Pattern, Ref, Repeat, Seq, Special, Spelled, Terminal
 from weft.grammar.lark import from_lark, load
 
-CASES = oracles.suite("gbnf")
 TEXTS = oracles.texts("ab", 4)
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c["name"])
-def test_suite(case):
-    grammar = oracles.grammar_of(case)
-    assert [t for t in case["yes"] if not oracles.accepts(grammar, t)] == []
-    assert [t for t in case["no"] if oracles.accepts(grammar, t)] == []
 
 
 def test_the_error_of_an_undefined_rule_in_full():

@@ -13,14 +13,6 @@ from weft.grammar.recognizer import Recognizer
 from weft.grammar.source import Source
 
 TEXTS = oracles.texts("ab", 4)
-CASES = oracles.suite("lark")
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c["name"])
-def test_suite(case):
-    grammar = oracles.grammar_of(case)
-    assert [t for t in case["yes"] if not oracles.accepts(grammar, t)] == []
-    assert [t for t in case["no"] if oracles.accepts(grammar, t)] == []
 
 
 def test_the_error_of_an_undefined_rule_in_full():

@@ -39,14 +39,28 @@ LAST_CPU = max(os.sched_getaffinity(0))
 
 
 @app.callback(invoke_without_command=True)
-def everything(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:  # `make bench`
-        for part in (maskbench, cfg, suite, memory, agree, infill):
-            before = _cpu_s()
-            part()
-            console.print(f"{part.__name__}: {_cpu_s() - before:,.0f} s of CPU time")
-        table(inject=ROOT / "README.md")
-        console.print(f"all: {_cpu_s():,.0f} s of CPU time")
+def everything(
+    context: typer.Context,
+    scale: Annotated[
+        float, typer.Option(help="Of every sample, if no part is named; 1 is what the README shows.")
+    ] = 1.0,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    parts: dict[str, Callable[[], None]] = {  # `make bench`
+        "maskbench": lambda: maskbench(schemas=round(549 * scale)),
+        "cfg": lambda: cfg(cap_s=12.0 * scale),
+        "suite": suite,
+        "memory": lambda: memory(schemas=round(5000 * scale)),
+        "agree": lambda: agree(texts=max(1, round(10 * scale)), schemas=round(120 * scale)),
+        "infill": lambda: infill(share=scale),
+    }
+    for name, part in parts.items():
+        before = _cpu_s()
+        part()
+        console.print(f"{name}: {_cpu_s() - before:,.0f} s of CPU time")
+    table(inject=ROOT / "README.md")
+    console.print(f"all: {_cpu_s():,.0f} s of CPU time")
 
 
 @app.command()
@@ -122,7 +136,7 @@ def infill(
     only: Annotated[str, typer.Option(help="Only these tasks.")] = ",".join(infill_part.TASKS),
     seed: int = 20261123,
     cpu: Cpu = LAST_CPU,
-    limit_s: Limit = 20.0,
+    limit_s: Limit = 10.0,
 ) -> None:
     """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
     jobs = infill_part.jobs(load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed)
@@ -188,6 +202,8 @@ def _tables(*, short: bool) -> str:
     if (RESULTS / "agree.json").exists():
         result = json.loads((RESULTS / "agree.json").read_text("utf-8"))
         parts.append(f"### agree\n\n{agreement.tables(result, short=short)}")
+    if (RESULTS / "denoise.md").exists():
+        parts.append(f"### denoise\n\n{(RESULTS / 'denoise.md').read_text('utf-8').strip()}")
     return "\n\n".join(parts)
 
 

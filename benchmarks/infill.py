@@ -39,8 +39,9 @@ def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int) -> list[Json]:
         chance.shuffle(some)
     out: list[Json] = []
     for kind, some in texts.items():
-        for text in _some(some, 97, share):
-            out += _spans(vocabulary, kind, text, (1, 2, 3), chance)
+        for number, text in enumerate(_some(some, 97, share)):
+            elastic, rigid = _spans(vocabulary, kind, text, (1, 2, 3), chance)
+            out += [elastic, rigid] if number < 30 * share else [elastic]
         for text in _some(some, 30, share):
             out.append(_retry(vocabulary, kind, text, chance))
         out += _stages(vocabulary, kind, some, share, chance)
@@ -123,7 +124,7 @@ def _stages(
     for slots in SLOTS:
         fitting = [(text, vocabulary.encode(text[2])) for text in texts]
         fitting = [(text, ids) for text, ids in fitting if slots // 4 <= len(ids) <= slots]
-        for (name, grammar, content), ids in fitting[: max(1, round(6 * share))]:
+        for (name, grammar, content), ids in fitting[: max(1, round(4 * share))]:
             padded = ids + [vocabulary.eos] * (slots - len(ids))
             anyhow = list(range(slots))
             chance.shuffle(anyhow)

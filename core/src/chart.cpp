@@ -24,22 +24,25 @@ void Chart::reach(ItemKey key, u32 cost, u32 from, u32 term, u32 inner) {
     Cell& c = items[it->second];
     if (c.done || c.cost <= cost) return;
     c.cost = cost, c.from = from, c.term = term, c.inner = inner;
-    if (queue.size() <= cost) queue.resize(cost + 1);
-    queue[cost].push_back(it->second);
-    lowest = std::min(lowest, cost);
+    u32 whole = origins[key.origin].before + cost;
+    if (queue.size() <= whole) queue.resize(whole + 1);
+    queue[whole].push_back(it->second);
+    lowest = std::min(lowest, whole);
 }
 
 void Chart::settle(u32 i) {
     items[i].done = true;
     const Cell c = items[i];
     auto [s, g, v] = c.key;
+    if (u32 better = lexemes.better(v); better != NONE)
+        if (auto it = ids.find({s, g, better}); it != ids.end() && items[it->second].cost <= c.cost) return;
     for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k)
         for (auto hop : lexemes.hops(v, m.scans[k].symbol)) reach({m.scans[k].state, g, hop.spot}, c.cost + hop.cost, i, m.scans[k].symbol, NONE);
     if (!(s == origins[g].entry && v == origins[g].spot))  // there the caller skips instead
         for (auto hop : lexemes.skips(v)) reach({s, g, hop.spot}, c.cost + hop.cost, i, NONE, NONE);
     for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k) {
         u32 box = m.calls[k].symbol, h = origin(box, v);
-        origins[h].entry = m.entry[box], origins[h].spot = v;
+        if (origins[h].entry == NONE) origins[h].entry = m.entry[box], origins[h].spot = v, origins[h].before = origins[g].before + c.cost;
         origins[h].callers.emplace_back(i, m.calls[k].state);
         reach({m.entry[box], h, v}, 0, NONE, NONE, NONE);
         for (std::size_t e = 0; e < origins[h].ends.size(); ++e) {
@@ -75,7 +78,7 @@ bool Chart::settle_next() {
     if (lowest >= queue.size()) return false;
     u32 i = queue[lowest].back();
     queue[lowest].pop_back();
-    if (!items[i].done && items[i].cost == lowest) settle(i);
+    if (!items[i].done && origins[items[i].key.origin].before + items[i].cost == lowest) settle(i);
     return true;
 }
 

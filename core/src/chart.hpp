@@ -1,7 +1,8 @@
-// The shortest way to fill a canvas: items (box state, origin, spot), settled in the order of what they cost in bytes of holes.
+// The shortest way to fill a canvas: items (box state, origin, spot), settled in the order of what they cost in bytes of holes,
+// counted from the left end of the canvas.
 //
 // An origin is a box and the spot at which it was called: Earley's sets, with boxes in place of productions, so everything that may
-// follow a call is written down once. The cost of an item counts from its origin. The number of items is at most
+// follow a call is written down once. The cost that an item keeps counts from its origin. The number of items is at most
 // states x origins x spots, and in fixed text it is linear in practice.
 // References: Earley 1970; Lang 1974 (incomplete input); Knuth 1977 (a generalization of Dijkstra's algorithm).
 #pragma once
@@ -33,7 +34,7 @@ class Chart {
         u32 from = NONE, term = NONE, inner = NONE;
     };
     struct Origin {
-        u32 entry = NONE, spot = NONE;
+        u32 entry = NONE, spot = NONE, before = 0;  // before: the least cost of what stands to the left of the box
         std::vector<std::pair<u32, u32>> callers;  // items that wait for the box, with the state after it
         std::vector<u32> ends;                     // items at which the box ended
     };
@@ -56,7 +57,7 @@ class Chart {
         bool operator()(const ItemKey& a, const ItemKey& b) const { return a.state == b.state && a.origin == b.origin && a.spot == b.spot; }
     };
     std::unordered_map<ItemKey, u32, KeyHash, KeySame> ids;
-    std::vector<std::vector<u32>> queue;  // by cost: Dial's buckets, for costs are small integers
+    std::vector<std::vector<u32>> queue;  // by cost from the left end of the canvas: Dial's buckets, for costs are small integers
     u32 lowest = 0, goal = NONE;
     bool only_blank = false;              // the witness is nothing but ignored lexemes:
     Filled blanks;

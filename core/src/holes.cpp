@@ -2,74 +2,71 @@
 
 namespace weft {
 
-Holes::Holes(const Lexer& l) : lexer(l), boundary_of(l.size(), Lexer::BEGIN), seen(l.size(), 0) { find_boundaries(); }
+Holes::Holes(const Lexer& l) : lexer(l), seen(l.size(), 0) { find_boundaries(); }
 
 void Holes::forget() { states.clear(), boundaries.clear(), used = 0; }
 
 // A boundary is free if ignored text leads from it to one that is: least fixpoint, from the beginning of the text on.
 void Holes::find_boundaries() {
     u32 n = lexer.size(), classes = lexer.scan.classes;
-    u32 start = lexer.go_part(Lexer::BEGIN), parts = 0;
-    auto part = [&](u32 x) { return x == Lexer::BEGIN ? start : lexer.next_part(x); };
-    for (u32 x = 0; x < n; ++x) parts = std::max(parts, part(x) + 1);
-    std::vector<u8> is_free(parts, 0), escapes(n, 0);
-    is_free[start] = 1;
+    for (u32 x = n; x-- > 0;) {
+        if (x != Lexer::BEGIN && !lexer.label(x)) continue;
+        if (part(x) >= first_with.size()) first_with.resize(part(x) + 1, NONE);
+        first_with[part(x)] = x;
+    }
+    is_free.assign(first_with.size(), 0);
+    is_free[part(Lexer::BEGIN)] = 1;
+    std::vector<u8> escapes(n, 0);  // the open lexeme may be ignored and end where nothing is owed
     auto leads_out = [&](u32 p) {
         const u32* row = lexer.part(p);
         return std::any_of(row, row + classes, [&](u32 y) { return y != DEAD && escapes[y]; });
     };
     for (bool changed = true; changed;) {
         changed = false;
-        for (u32 x = n; x-- > 1;) {  // states come after those that lead to them, mostly
+        for (u32 x = n; x-- > 1;)  // states come after those that lead to them, mostly
             if (!escapes[x] && ((lexer.may_ignore(lexer.label(x)) && is_free[part(x)]) || leads_out(lexer.go_part(x)))) escapes[x] = 1, changed = true;
-        }
-        for (u32 x = 1; x < n; ++x)
-            if (lexer.label(x) && !is_free[part(x)] && leads_out(part(x))) is_free[part(x)] = 1, changed = true;
-    }
-    std::vector<u32> first(parts, NONE);
-    for (u32 x = 1; x < n; ++x) {
-        if (!lexer.label(x) || is_free[part(x)]) continue;
-        if (first[part(x)] == NONE) first[part(x)] = x;
-        boundary_of[x] = first[part(x)];
+        for (u32 p = 0; p < is_free.size(); ++p)
+            if (first_with[p] != NONE && !is_free[p] && leads_out(p)) is_free[p] = 1, changed = true;
     }
 }
 
-Holes::Inside Holes::close(std::vector<u32> found) {
+Holes::Inside Holes::close(const std::vector<u32>& from, u32 bytes) {
     Inside out;
     ++search;
-    out.states.clear();
-    auto add = [&](u32 x) {
-        if (x != DEAD && seen[x] != search) seen[x] = search, out.states.push_back(x);
+    auto add = [&](u32 x, u32 n) {
+        if (x != DEAD && seen[x] != search) seen[x] = search, out.states.push_back(x), out.bytes.push_back(n);
     };
-    for (u32 x : found) add(x);
-    for (std::size_t i = 0; i < out.states.size(); ++i) {
+    for (u32 x : from) add(x, bytes);
+    for (std::size_t i = 0; i < out.states.size(); ++i) {  // breadth first
         const u32* row = lexer.part(lexer.go_part(out.states[i]));
-        for (u32 c = 0; c < lexer.scan.classes; ++c) add(row[c]);
+        for (u32 c = 0; c < lexer.scan.classes; ++c) add(row[c], out.bytes[i] + 1);
     }
-    for (u32 x : out.states) {
-        u32 label = lexer.label(x);
-        if (!label) continue;
+    FlatMap known;
+    for (std::size_t i = 0; i < out.states.size(); ++i) {
+        u32 x = out.states[i], label = lexer.label(x);
+        if (!label || known.find(u64(label) << 32 | part(x)) != NONE) continue;
+        known.put(u64(label) << 32 | part(x), 1);
+        out.lexemes.push_back({label, exactly_after(x), out.bytes[i]});
         auto it = std::find_if(out.ends.begin(), out.ends.end(), [&](const End& e) { return e.after == after(x); });
         if (it == out.ends.end()) it = out.ends.insert(it, {after(x), TermBits(lexer.winner_bits(label).size(), 0), false});
         for (std::size_t k = 0; k < it->terms.size(); ++k) it->terms[k] |= lexer.winner_bits(label)[k];
         it->ignored = it->ignored || lexer.may_ignore(label);
     }
-    std::sort(out.states.begin(), out.states.end());
-    used += 64 + out.states.size() * 4 + out.ends.size() * (64 + lexer.winner_bits(0).size() * 8);
+    used += 200 + out.states.size() * 8 + out.lexemes.size() * sizeof(Lexeme) + out.ends.size() * (64 + lexer.winner_bits(0).size() * 8);
     return out;
 }
 
 const Holes::Inside& Holes::of_state(u32 x) {
     auto it = states.find(x);
-    if (it == states.end()) it = states.emplace(x, close({x})).first;
+    if (it == states.end()) it = states.emplace(x, close({x}, 0)).first;
     return it->second;
 }
 
 const Holes::Inside& Holes::of_boundary(u32 x) {
     auto it = boundaries.find(x);
     if (it == boundaries.end()) {
-        const u32* row = lexer.part(x == Lexer::BEGIN ? lexer.go_part(x) : lexer.next_part(x));
-        it = boundaries.emplace(x, close({row, row + lexer.scan.classes})).first;
+        const u32* row = lexer.part(part(x));
+        it = boundaries.emplace(x, close({row, row + lexer.scan.classes}, 1)).first;
     }
     return it->second;
 }

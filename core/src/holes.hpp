@@ -17,23 +17,30 @@ class Holes {
         TermBits terms;  // what it can be
         bool ignored;    // or an ignored one
     };
+    struct Lexeme {
+        u32 label, after, bytes;  // after: see `exactly_after`; bytes: the fewest
+    };
     struct Inside {
-        std::vector<u32> states;  // in which a lexeme may be open at the end of the hole
-        std::vector<End> ends;    // of lexemes that end in the hole
+        std::vector<u32> states, bytes;  // in which a lexeme may be open at the end of the hole, and how many bytes it takes at least
+        std::vector<End> ends;           // of lexemes that end in the hole
+        std::vector<Lexeme> lexemes;     // the same one by one
     };
     const Inside& of_state(u32 x);     // the lexeme that is open in state x, from there on; in the hole it may read nothing
     const Inside& of_boundary(u32 x);  // one that begins in the hole, after another one that ended in state x
     // Boundaries that allow the same in a hole are one. Where ignored text can pay what is owed, nothing is owed: that is BEGIN.
-    u32 after(u32 x) const { return boundary_of[x]; }
+    u32 after(u32 x) const { return is_free[part(x)] ? u32(Lexer::BEGIN) : exactly_after(x); }
+    u32 exactly_after(u32 x) const { return first_with[part(x)]; }
     std::size_t bytes() const { return used; }
     void forget();
 
   private:
+    u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer.go_part(x) : lexer.next_part(x); }
     void find_boundaries();
-    Inside close(std::vector<u32> states);
+    Inside close(const std::vector<u32>& states, u32 bytes);
 
     const Lexer& lexer;
-    std::vector<u32> boundary_of;  // per state
+    std::vector<u8> is_free;       // per row of the lexer: a boundary at which nothing is owed, or it can be paid
+    std::vector<u32> first_with;   // and the first state that ends there
     std::unordered_map<u32, Inside> states, boundaries;
     std::vector<u32> seen;         // per state: the last search that came to it
     u32 search = 0;

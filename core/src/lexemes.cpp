@@ -3,8 +3,6 @@
 #include <deque>
 #include <map>
 
-#include "separation.hpp"
-
 namespace weft {
 
 namespace {
@@ -102,6 +100,7 @@ class PlainLexemes : public Lexemes {
     u32 begin() override { return 0; }
     bool at_end(u32 spot) override { return spot + 1 == chain.places(); }
     u32 place(u32 spot) override { return spot; }
+    u32 better(u32) override { return NONE; }
     const std::vector<Hop>& skips(u32) override { return none; }
     const std::vector<Hop>& hops(u32 spot, u32 term) override {
         auto [it, fresh] = known.try_emplace(u64(spot) << 32 | term);
@@ -170,41 +169,33 @@ class PlainLexemes : public Lexemes {
     std::vector<std::pair<u32, Hop>> none_labelled;
 };
 
-// With a lexer a spot is a place and the lexer state in which the lexeme before it ended: that one carries the obligations.
+// With a lexer a spot is a place and what the lexeme before it demands of the next one: in fixed text the state after the next byte,
+// in a hole a boundary.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& machine, const Chain& c, const Lexer& l) : chain(c), lexer(l), blanks(blanks_of(machine, l)) {
+    LexedLexemes(const Machine& m, const Chain& c, const Lexer& l, Holes* shared)
+        : chain(c), lexer(l), own(shared ? nullptr : std::make_unique<Holes>(l)), holes(shared ? *shared : *own) {
+        terminals = u32(m.terminals.size());
         start = spot_after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
     bool at_end(u32 s) override { return spots[s].place + 1 == chain.places(); }
     u32 place(u32 s) override { return spots[s].place; }
-    const std::vector<Hop>& skips(u32 s) override {
-        Ends& e = ends(s);
-        if (!e.skips_known) {
-            e.skips_known = true;
-            for (auto& [label, hop] : e.all)
-                if (lexer.may_ignore(label)) put(e.skips, hop);
-        }
-        return e.skips;
+    u32 better(u32 s) override {
+        auto [place, x] = spots[s];
+        return chain.loop[place] && x != Lexer::BEGIN ? number(place, Lexer::BEGIN) : NONE;
     }
+    const std::vector<Hop>& skips(u32 s) override { return ends(s).skips; }
     const std::vector<Hop>& hops(u32 s, u32 term) override {
-        Ends& e = ends(s);
-        auto [it, fresh] = e.by_term.try_emplace(term);
-        if (fresh)
-            for (auto& [label, hop] : e.all) {
-                const auto& win = lexer.winners(label);
-                if (std::binary_search(win.begin(), win.end(), term)) put(it->second, hop);
-            }
-        return it->second;
+        const Ends& e = ends(s);
+        return e.by_term.empty() ? none : e.by_term[term];
     }
     const std::vector<Hop>& open(u32, u32) override { return none; }
     const std::vector<std::pair<u32, Hop>>& open(u32 x) override {
         auto [it, fresh] = opened.try_emplace(x);
         if (fresh) {
-            Frame f;
-            if (x != Lexer::BEGIN) f.cost[x] = 0;
-            it->second = gather([&](const auto& end) { simulate({0, x}, std::move(f), end); });
+            arrive(0, {{x, 0}});
+            it->second = finish();
         }
         return it->second;
     }
@@ -225,15 +216,16 @@ class LexedLexemes : public Lexemes {
   private:
     static constexpr u32 AT_START = NONE - 7;  // as a state of spell_run: no byte read yet
     struct Spot {
-        u32 place, x;  // x: state in which the last lexeme ended; BEGIN where nothing is owed
+        u32 place, x;
     };
     struct Ends {
-        bool known = false, skips_known = false;
-        std::vector<std::pair<u32, Hop>> all;  // by label
+        bool known = false;
         std::vector<Hop> skips;
-        std::unordered_map<u32, std::vector<Hop>> by_term;
+        std::vector<std::vector<Hop>> by_term;  // none where no lexeme ends that is not ignored
     };
-    u32 first(const Spot& s, u8 b) {
+    using Costs = std::vector<std::pair<u32, u32>>;  // (state, bytes taken from holes)
+    u32 first(const Spot& s, u8 b) {  // the state after the first byte of a lexeme
+        if (!chain.loop[s.place]) return s.x;
         return s.x == Lexer::BEGIN ? lexer.go(s.x, b) : lexer.next(s.x, b);
     }
     static void put(std::vector<Hop>& v, Hop hop) {
@@ -245,95 +237,108 @@ class LexedLexemes : public Lexemes {
         v.push_back(hop);
     }
     u32 number(u32 place, u32 x) {
-        auto [it, fresh] = ids.try_emplace(u64(place) << 32 | x, u32(spots.size()));
-        if (fresh) spots.push_back({place, x}), found.emplace_back();
-        return it->second;
+        u64 key = u64(place) << 32 | x;
+        u32 s = ids.find(key);
+        if (s == NONE) ids.put(key, s = u32(spots.size())), spots.push_back({place, x}), found.emplace_back();
+        return s;
     }
-    // The spot after a lexeme that ended in state x at `place`, or NONE when the next byte says that it had not ended. States that
-    // see the same next byte in the same way are one spot.
-    u32 spot_after(u32 place, u32 x) {
-        if (chain.loop[place]) return number(place, payable(x) ? u32(Lexer::BEGIN) : x);
+    u32 spot_after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
+        if (chain.loop[place]) return number(place, holes.exactly_after(x));
         if (place + 1 == chain.places()) return number(place, Lexer::BEGIN);
         u8 b = u8(chain.bytes[place]);
-        u32 y = first({place, x}, b);
-        if (y == DEAD) return NONE;
-        u32 fresh = lexer.go(Lexer::BEGIN, b);
-        return number(place, y == fresh ? u32(Lexer::BEGIN) : x);
+        u32 y = x == Lexer::BEGIN ? lexer.go(x, b) : lexer.next(x, b);
+        return y == DEAD ? NONE : number(place, y);
     }
-    // Calls end(place, lexer state, cost) wherever the lexeme may end that begins at `from`; or, when `f` is not empty, the one that
-    // is open in the states of f.
-    template <class End>
-    void simulate(const Spot from, Frame f, const End& end) {
-        auto go = [&](u32 x, u8 b) { return lexer.go(x, b); };
-        bool fresh_lexeme = f.cost.empty();
-        for (u32 p = from.place;; ++p) {
-            Frame next;
-            if (chain.loop[p]) {
-                if (p == from.place && fresh_lexeme)
-                    for (int b = 0; b < 256; ++b)
-                        if (u32 y = first(from, u8(b)); y != DEAD) f.cost[y] = chain.price[p];
-                close_loop(f, chain.price[p], go);
-            }
-            for (auto [x, c] : f.cost)
-                if (lexer.label(x)) end(p, x, c);
-            if (p + 1 >= chain.places()) return;
-            u8 b = u8(chain.bytes[p]);
-            for (auto [x, c] : f.cost)
-                if (u32 y = go(x, b); y != DEAD) {
-                    auto [it, fresh] = next.cost.try_emplace(y, c);
-                    if (!fresh) it->second = std::min(it->second, c);
-                }
-            if (p == from.place && fresh_lexeme)
-                if (u32 y = first(from, b); y != DEAD) next.cost[y] = 0;
-            if (next.cost.empty()) return;
-            f = std::move(next);
+    void end(u32 label, u32 spot, u32 cost) {
+        u64 key = u64(label) << 32 | spot;
+        if (u32 known = end_at.find(key); known != NONE) {
+            fresh[known].second.cost = std::min(fresh[known].second.cost, cost);
+        } else {
+            end_at.put(key, u32(fresh.size()));
+            fresh.push_back({label, {spot, cost}});
         }
     }
-    template <class Run>
-    std::vector<std::pair<u32, Hop>> gather(const Run& run) {  // (label, spot) with the least cost
-        std::map<std::pair<u32, u32>, u32> best;
-        run([&](u32 at, u32 x, u32 cost) {
-            u32 to = spot_after(at, x);
-            if (to == NONE) return;
-            auto [it, fresh] = best.try_emplace({lexer.label(x), to}, cost);
-            if (!fresh) it->second = std::min(it->second, cost);
-        });
+    void inside(u32 p, const Holes::Inside& in, u32 cost, Costs& now) {  // a lexeme that goes on in the hole at p
+        u32 price = chain.price[p];
+        for (auto& e : in.lexemes) end(e.label, number(p, e.after), cost + e.bytes * price);
+        for (std::size_t i = 0; i < in.states.size(); ++i) now.emplace_back(in.states[i], cost + in.bytes[i] * price);
+    }
+    static void cheapest(Costs& costs) {  // one entry per state
+        std::sort(costs.begin(), costs.end());
+        costs.erase(std::unique(costs.begin(), costs.end(), [](auto& a, auto& b) { return a.first == b.first; }), costs.end());
+    }
+    void arrive(u32 p, const Costs& open) {  // lexemes that are open at place p
+        Costs now;
+        if (!chain.loop[p]) {
+            for (auto [x, c] : open)
+                if (u32 label = lexer.label(x))
+                    if (u32 spot = spot_after(p, x); spot != NONE) end(label, spot, c);
+            return run(p, open, DEAD);
+        }
+        for (auto [x, c] : open) inside(p, holes.of_state(x), c, now);
+        cheapest(now);
+        run(p, now, DEAD);
+    }
+    void run(u32 p, Costs now, u32 begun) {  // on from place p, where ends are known; `begun`: state after the next byte of one more
+        while (p + 1 < chain.places()) {
+            u8 b = u8(chain.bytes[p++]);
+            Costs next;
+            for (auto [x, c] : now)
+                if (u32 y = lexer.go(x, b); y != DEAD) next.emplace_back(y, c);
+            if (begun != DEAD) next.emplace_back(begun, 0), begun = DEAD;
+            if (next.empty()) return;
+            cheapest(next);
+            if (chain.loop[p]) return arrive(p, next);
+            for (auto [x, c] : next)
+                if (u32 label = lexer.label(x))
+                    if (u32 spot = spot_after(p, x); spot != NONE) end(label, spot, c);
+            now.swap(next);
+        }
+    }
+    std::vector<std::pair<u32, Hop>> finish() {
         std::vector<std::pair<u32, Hop>> out;
-        for (auto& [key, cost] : best) out.push_back({key.first, {key.second, cost}});
+        out.swap(fresh);
+        end_at.clear();
         return out;
     }
-    Ends& ends(u32 s) {
-        if (!found[s].known) {
-            auto all = gather([&](const auto& end) { simulate(spots[s], {}, end); });
-            found[s].all = std::move(all);
-            found[s].known = true;
+    const Ends& ends(u32 s) {
+        if (found[s].known) return found[s];
+        auto [p, x] = spots[s];
+        if (chain.loop[p]) {
+            Costs now;
+            inside(p, holes.of_boundary(x), 0, now);
+            run(p, now, p + 1 < chain.places() ? first(spots[s], u8(chain.bytes[p])) : u32(DEAD));
+        } else if (p + 1 < chain.places()) {
+            arrive(p + 1, {{x, 0}});
         }
-        return found[s];
-    }
-    // Whether a hole can pay what is owed after a lexeme that ended in state x: by a blank, an ignored byte after which any other
-    // lexeme may begin.
-    bool payable(u32 x) {
-        auto [it, fresh] = paid.try_emplace(x, x == Lexer::BEGIN);
-        if (fresh)
-            for (u8 b : blanks) it->second = it->second || (lexer.next(x, b) != DEAD && lexer.next(x, b) == lexer.go(Lexer::BEGIN, b));
-        return it->second;
+        auto all = finish();
+        Ends& e = found[s];
+        e.known = true;
+        for (auto& [label, hop] : all) {
+            if (lexer.may_ignore(label)) put(e.skips, hop);
+            if (lexer.only_ignored(label)) continue;
+            e.by_term.resize(terminals);
+            for (u32 t : lexer.winners(label)) put(e.by_term[t], hop);
+        }
+        return e;
     }
     const Chain& chain;
     const Lexer& lexer;
-    std::vector<u8> blanks;
-    std::unordered_map<u32, bool> paid;
-    u32 start = 0;
+    std::unique_ptr<Holes> own;
+    Holes& holes;
+    u32 terminals = 0, start = 0;
     std::vector<Spot> spots;
     std::deque<Ends> found;
     std::unordered_map<u32, std::vector<std::pair<u32, Hop>>> opened;
     std::vector<Hop> none;
-    std::unordered_map<u64, u32> ids;
+    FlatMap ids, end_at;
+    std::vector<std::pair<u32, Hop>> fresh;  // (label, hop) of the run that goes on
 };
 
 }  // namespace
 
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer) {
-    if (m.lexer) return std::make_unique<LexedLexemes>(m, chain, *lexer);
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes) {
+    if (m.lexer) return std::make_unique<LexedLexemes>(m, chain, *lexer, holes);
     return std::make_unique<PlainLexemes>(m, chain);
 }
 

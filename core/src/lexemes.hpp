@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "chain.hpp"
-#include "lexer.hpp"
+#include "holes.hpp"
 
 namespace weft {
 
@@ -28,6 +28,7 @@ class Lexemes {
     virtual u32 begin() = 0;
     virtual bool at_end(u32 spot) = 0;
     virtual u32 place(u32 spot) = 0;
+    virtual u32 better(u32 spot) = 0;  // a spot from which everything goes on as cheaply as from this one; NONE: none is known
     virtual const std::vector<Hop>& hops(u32 spot, u32 term) = 0;  // where a lexeme of `term` that begins at `spot` may end
     virtual const std::vector<Hop>& skips(u32 spot) = 0;           // where an ignored lexeme may end
     // Where a lexeme may end that is open at place 0: in state q of a terminal, or (by label) in a lexer state.
@@ -37,6 +38,7 @@ class Lexemes {
     virtual void spell(u32 from, u32 term, u32 to, Filled& out) = 0;
 };
 
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer);
+// `shared`: what is known about the lexer in holes; without it the lexemes find that for themselves.
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* shared = nullptr);
 
 }  // namespace weft

@@ -214,7 +214,7 @@ std::string Solver::witness() {
         }
         if (e.kind == Element::Hole) chain.add_hole();
     }
-    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing());
+    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing(), constraint->engine->holes());
     Chart chart(constraint->engine->base(), *lexemes, max_items);
     return chart.completable() ? chart.witness().text : "";
 }
@@ -233,7 +233,7 @@ u32 Solver::least_bytes() {
         if (p) chain.add(std::string_view(rest.bytes).substr(p - 1, 1));
         if (p && rest.loop[p]) chain.add_hole(rest.price[p]);
     }
-    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing());
+    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing(), constraint->engine->holes());
     Chart chart(constraint->engine->base(), *lexemes, max_items);
     if (!chart.completable()) return NONE;
     Filled f = chart.witness();

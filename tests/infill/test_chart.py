@@ -1,0 +1,106 @@
+"""Verdicts and shortest witnesses of canvases with elastic holes, against all short texts, where lexemes touch."""
+
+import itertools
+import random
+import re
+from functools import cache
+
+import pytest
+
+import weft
+from weft.infill.canvas import HOLE, Canvas
+from weft.infill.check import check
+from weft.infill.solver import SolverLimits
+
+LONGEST = 6  # texts up to this length are listed
+
+GRAMMARS = {  # alphabet, grammar
+    "names": ("a1 +", 'start: item+\nitem: NAME | NUMBER | NAME "+" item\nNAME: /a[a1]*/\nNUMBER: /1+/\n%ignore " "'),
+    "operators": ("a+= ", 'start: NAME (OP NAME)*\nNAME: "a"\nOP: "+" | "++" | "=" | "+="\n%ignore " "'),
+    "keywords": ("if ;", 'start: (NAME | "if") ";" start?\nNAME: /[if]+/\n%ignore " "'),
+    "comments": ('a"\n#', 'start: ("a" | STRING)+\nSTRING: /"[^"\\n]*"/\n%ignore /#[^\\n]*/\n%ignore "\\n"'),
+    "brackets": ("a() ", 'start: call\ncall: "a" ("(" call* ")")?\n%ignore " "'),
+    "no blanks": ("ab", "start: A B? | B A start\nA: /a+/\nB: /b|ab/"),
+    "run into one another": ("ab", "start: (A | B)+\nA: /aa/\nB: /ba*b/"),
+    "scannerless": ("a1 +", 'start: item+\nitem: NAME | NUMBER | NAME "+" item\nNAME: /a[a1]*/\nNUMBER: /1+/'),
+}
+
+
+def grammar(name: str) -> weft.Grammar:
+    return weft.from_lark(GRAMMARS[name][1], scannerless=name == "scannerless")
+
+
+@cache
+def sentences(name: str) -> tuple[str, ...]:
+    letters = GRAMMARS[name][0]
+    vocabulary = weft.Vocabulary([letter.encode() for letter in letters] + [None], [len(letters)])
+    constraint = weft.compile(grammar(name), vocabulary)
+    out = []
+    for length in range(LONGEST + 1):
+        for text in itertools.product(range(len(letters)), repeat=length):
+            matcher = constraint.matcher()
+            if matcher.count_legal(list(text)) == length:
+                matcher.commit(*text)
+                if matcher.is_complete:
+                    out.append("".join(letters[i] for i in text))
+    return tuple(out)
+
+
+def canvases(name: str, seed: int, count: int) -> list[Canvas]:
+    rng = random.Random(seed)
+    out = []
+    for _ in range(count):
+        parts = [HOLE if rng.random() < 0.45 else "".join(rng.choices(GRAMMARS[name][0], k=rng.randint(1, 3)))]
+        for _ in range(rng.randint(0, 3)):
+            parts.append(
+                HOLE if isinstance(parts[-1], str) else "".join(rng.choices(GRAMMARS[name][0], k=rng.randint(1, 3)))
+            )
+        out.append(Canvas(*parts))
+    return out
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_the_witness_is_a_shortest_sentence(name: str) -> None:
+    grammar_, texts = grammar(name), sentences(name)
+    for canvas in canvases(name, 1, 60):
+        pattern = re.compile("".join(".*" if p == HOLE else re.escape(p.decode()) for p in canvas.parts), re.DOTALL)
+        fitting = [text for text in texts if pattern.fullmatch(text)]
+        verdict = check(grammar_, canvas)
+        if verdict.witness is None:
+            assert not fitting, canvas
+            continue
+        assert pattern.fullmatch(verdict.witness), (canvas, verdict.witness)
+        assert check(grammar_, verdict.witness).status is weft.Status.COMPLETE, (canvas, verdict.witness)
+        if fitting or len(verdict.witness) <= LONGEST:
+            assert len(verdict.witness) == min(map(len, fitting)), (canvas, verdict.witness)
+
+
+@pytest.mark.parametrize("name", GRAMMARS)
+def test_solver_and_check_agree_on_verdicts_and_masks(name: str) -> None:
+    grammar_ = grammar(name)
+    letters = GRAMMARS[name][0]
+    constraint = weft.compile(grammar_, weft.Vocabulary([x.encode() for x in letters] + [None], [len(letters)]))
+    seen = set()
+    for canvas in canvases(name, 2, 60):
+        if HOLE not in canvas.parts:
+            continue
+        solver = constraint.solver(canvas)
+        assert solver.verdict.status is check(grammar_, canvas).status, canvas
+        seen.add(solver.verdict.status)
+        if solver.verdict.status is weft.Status.OPEN:
+            words = solver.mask(0)
+            for token_id in range(len(letters)):
+                at = canvas.parts.index(HOLE)
+                longer = Canvas(*canvas.parts[:at], letters[token_id], *canvas.parts[at:])
+                allowed = bool(int(words[0]) >> token_id & 1)
+                assert allowed == (check(grammar_, longer).status is weft.Status.OPEN), longer
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("limit", [100, 100_000])
+def test_a_hostile_canvas_is_undecided_not_dead(limit: int) -> None:
+    constraint = weft.compile(grammar("brackets"), weft.Vocabulary([b"a", b"(", b")", b" ", None], [4]))
+    canvas = Canvas(*itertools.chain.from_iterable(("a(", HOLE) for _ in range(200)))
+    solver = constraint.solver(canvas, limits=SolverLimits(max_items=limit))
+    assert solver.verdict.status in (weft.Status.UNKNOWN, weft.Status.OPEN)
+    assert (solver.verdict.status is weft.Status.UNKNOWN) == (limit == 100)

@@ -1,4 +1,4 @@
-"""Tables of the infill run, in ms. A bar is what DESIGN section 8 and the issue ask for, and whether it is reached."""
+"""Tables of the infill run, in ms. A bar is what was asked for, and whether it is reached."""
 
 from __future__ import annotations
 

@@ -72,13 +72,13 @@ def one_thread() -> None:
 def _load(kind: Any, name: Literal["causal", "masked"]) -> Any:
     import torch
 
-    with _no_bar():
+    with no_bars():
         return kind.from_pretrained(folder(name), local_files_only=True, dtype=torch.float32).eval()
 
 
 @contextmanager
-def _no_bar() -> Iterator[None]:
-    """No progress bar for files that load in a blink."""
+def no_bars() -> Iterator[None]:
+    """No progress bars of transformers: for files that load in a blink, or where nobody looks."""
     from transformers.utils import logging as named
 
     logging: Any = named

@@ -183,6 +183,15 @@ def test_generate_as_json_and_the_same_seed_gives_the_same_text(command: Command
 
 
 @needs_model
+def test_a_checkpoint_by_path_writes_no_bars_where_nobody_looks(command: Command) -> None:
+    from weft.decoders import embedded
+
+    ran = command("generate", "--regex", "[ab]", "--model", str(embedded.folder("causal")), "A letter: ")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out in ("a\n", "b\n")
+
+
+@needs_model
 def test_generate_refuses_a_budget_in_which_no_sentence_fits(command: Command, schema: str) -> None:
     ran = command("generate", "--schema", schema, "--max-tokens", "1", "A person as JSON: ")
     assert (ran.code, ran.out) == (2, "")

@@ -1,4 +1,4 @@
-"""Laws that hold for every grammar (STYLE section 8), over a toy vocabulary, exhaustively and then by random grammars.
+"""Laws that hold for every grammar, over a toy vocabulary, exhaustively and then by random grammars.
 
 Half of the grammars cut their text by longest match. tests/oracles.py says what their sentences are.
 """

@@ -508,7 +508,12 @@ def loading(name: str | None) -> Iterator[None]:
             logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # every retry of a connection, else
             if terminal.is_terminal:
                 terminal.print(f"loading {name}", highlight=False)
-            yield
+                yield
+            else:
+                from weft.decoders import embedded
+
+                with embedded.no_bars():
+                    yield
     except ModuleNotFoundError as error:
         raise weft.WeftError(f"{error.name} is not installed", hint='pip install "weft[hf]"') from None
 

@@ -132,9 +132,14 @@ class Combiner:
             self.nodes.append(node)
         return number
 
+    def forget(self) -> None:
+        """Free the nodes now: they refer to each other in circles, which only the garbage collector would find."""
+        self.__dict__.clear()
+
     def pointer(self, conj: Conj) -> object:
         """Where the subschema stands that was read first."""
-        return self.get(min((literal for literal in conj if literal > 0), default=0)).pointer
+        number = conj[0] if len(conj) == 1 else min((literal for literal in conj if literal > 0), default=0)
+        return self.get(max(number, 0)).pointer
 
     def negated(self, conj: Conj) -> Conj:
         """A Conj that holds where this one does not."""

@@ -61,6 +61,8 @@ def from_json_schema(
         raise SchemaError(
             "the schema nests too deeply", where=f"at {lowering.pointer}", expected="fewer nested combinations"
         ) from None
+    finally:
+        reader.combiner.forget()
 
 
 @lru_cache(maxsize=64)

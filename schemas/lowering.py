@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from weft.errors import SchemaError
-from weft.grammar.grammar import Alt, Expression, Grammar, Literal, Pattern, Ref, Repeat, Seq
-from weft.schemas import arrays, numbers, objects, strings
+from weft.grammar.grammar import Alt, Expression, Grammar, Literal, Ref, Seq
+from weft.schemas import anything, arrays, numbers, objects, strings
 from weft.schemas.combine import Combiner
+from weft.schemas.productive import is_productive
 from weft.schemas.schema import (
     BOOLEAN,
     FALSE,
@@ -25,22 +25,16 @@ from weft.schemas.schema import (
     String,
 )
 
-_TRUE, _FALSE, _NULL = Literal(b"true"), Literal(b"false"), Literal(b"null")
-_SHARED: dict[str, Expression] = {
-    "string": strings.STRING,
-    "number": numbers.NUMBER_PATTERN,
-    "integer": numbers.INTEGER_PATTERN,
-}
+_CONSTANTS = ((NULL, anything.NULL_TEXT), (TRUE, anything.TRUE_TEXT), (FALSE, anything.FALSE_TEXT))
 _MAX_INLINE_VALUES = 4
 _ANY_STRING = String()
 _ANY_NUMBER = Number()
 _ANY_ARRAYS, _ANY_OBJECTS = (Array(),), ((),)
 _EVERYTHING = Shapes(NULL | BOOLEAN, (), ((NUMBER, _ANY_NUMBER),), (_ANY_STRING,), _ANY_ARRAYS, _ANY_OBJECTS)
-_MAX_SEARCH = 50  # productions inside each other that are searched for a finite text before all are looked at
 
 
 class Lowering:
-    """Shapes -> productions. `space`, `comma` and `colon` are runs of expressions to splice into a Seq.
+    """Shapes -> productions.
 
     PERF: what is not a literal is a production of its own. Written in place, an object of scalars would be one regular
     expression, and the core would build one automaton for all of it: 10 optional strings compile in 3.5 ms that way
@@ -50,16 +44,13 @@ class Lowering:
     def __init__(self, combiner: Combiner, whitespace: str, limits: Limits):
         self.combiner, self.limits = combiner, limits
         self.productions: dict[str, Expression] = {}
-        self.space: tuple[Expression, ...] = ()
+        self._anything = anything.anything(whitespace)
+        self.space, self.comma, self.colon, _ = self._anything
         if whitespace:
-            self.space = (Ref("space"),)
-            self.productions["space"] = Pattern(whitespace)
-        self.comma: tuple[Expression, ...] = (Literal(b","), *self.space)
-        self.colon: tuple[Expression, ...] = (Literal(b":"), *self.space)
+            self.productions["space"] = self._anything.productions["space"]
         self.pointer: object = "#"
         self._values: dict[Conj, Expression] = {}
         self._queue: list[tuple[str, Conj]] = []
-        self._generic: set[str] = set()
         self._scalars: dict[String | tuple[int, Number], Ref] = {}
         self._nested: set[Conj] = set()
         self._has_nothing = self._is_recursive = False
@@ -70,7 +61,7 @@ class Lowering:
         while self._queue:
             name, place = self._queue.pop()
             self.productions[name] = self._choice(place)
-        if (self._has_nothing or self._is_recursive) and not self._root_is_productive():
+        if (self._has_nothing or self._is_recursive) and not is_productive(self.productions):
             raise SchemaError(
                 "no value satisfies the schema", where="at #", expected="keywords that do not contradict each other"
             )
@@ -105,14 +96,20 @@ class Lowering:
             return False
         return 0 in conj or self.combiner.shapes(conj).is_empty
 
-    def shared(self, name: str) -> Ref:
-        if name not in self.productions:
-            self.productions[name] = _SHARED[name]
-        return Ref(name)
+    def _shared(self, ref: Ref) -> Ref:
+        """A scalar of which nothing is said."""
+        self.productions[ref.name] = anything.SCALARS[ref.name]
+        return ref
+
+    def _any(self, ref: Ref) -> Ref:
+        """Any value, array or object."""
+        if "value" not in self.productions:
+            self.productions.update(self._anything.productions)
+        return ref
 
     def string(self, shape: String) -> Expression:
         if shape == _ANY_STRING:
-            return self.shared("string")
+            return self._shared(anything.STRING)
         found = self._scalars.get(shape)
         if found is None:
             found = self._scalars[shape] = self.production(strings.lower(shape))
@@ -120,7 +117,7 @@ class Lowering:
 
     def number(self, kind: int, shape: Number) -> Expression:
         if shape == _ANY_NUMBER and kind != FRACTION:
-            return self.shared("integer" if kind == INTEGER else "number")
+            return self._shared(anything.INTEGER if kind == INTEGER else anything.NUMBER)
         found = self._scalars.get((kind, shape))
         if found is None:
             try:
@@ -148,11 +145,11 @@ class Lowering:
                 self._is_recursive = True
             return found
         if not conj:
-            found = self._any()
+            found = self._any(anything.VALUE)
         else:
             shapes = self.combiner.shapes(conj)
             if shapes == _EVERYTHING:
-                found = self._any()
+                found = self._any(anything.VALUE)
             elif (shapes.arrays and shapes.arrays != _ANY_ARRAYS) or (
                 shapes.objects and shapes.objects != _ANY_OBJECTS
             ):
@@ -173,7 +170,7 @@ class Lowering:
         options: list[Expression] = []
         constants = shapes.constants
         if constants:
-            options += [literal for bit, literal in ((NULL, _NULL), (TRUE, _TRUE), (FALSE, _FALSE)) if constants & bit]
+            options += [literal for bit, literal in _CONSTANTS if constants & bit]
         for value in shapes.values:
             options.append(self._constant(value))
         for kind, number in shapes.numbers:
@@ -181,9 +178,9 @@ class Lowering:
         for string in shapes.strings:
             options.append(self.string(string))
         for array in shapes.arrays:
-            options.append(self._any_array() if array == _ANY_ARRAYS[0] else arrays.lower(self, array))
+            options.append(self._any(anything.ARRAY) if array == _ANY_ARRAYS[0] else arrays.lower(self, array))
         for facts in shapes.objects:
-            options.append(objects.lower(self, facts) if facts else self._any_object())
+            options.append(objects.lower(self, facts) if facts else self._any(anything.OBJECT))
         if not options:
             return self.nothing()
         return options[0] if len(options) == 1 else Alt(tuple(options))
@@ -202,78 +199,6 @@ class Lowering:
                 item = value[item]
             items.append(self._constant(item))
         return Seq((*items, *self.space, Literal(b"}" if isinstance(value, dict) else b"]")))
-
-    def _any(self) -> Expression:
-        if "value" not in self._generic:
-            self._generic.add("value")
-            self.productions["value"] = Alt(
-                (
-                    _NULL,
-                    _TRUE,
-                    _FALSE,
-                    self.shared("number"),
-                    self.shared("string"),
-                    self._any_array(),
-                    self._any_object(),
-                )
-            )
-        return Ref("value")
-
-    def _any_array(self) -> Expression:
-        if "array" not in self._generic:
-            self._generic.add("array")
-            value = self._any()
-            some = Seq((value, Repeat(Seq((*self.comma, value)), 0, None), *self.space))
-            self.productions["array"] = Seq((Literal(b"["), *self.space, Repeat(some, 0, 1), Literal(b"]")))
-        return Ref("array")
-
-    def _any_object(self) -> Expression:
-        if "object" not in self._generic:
-            self._generic.add("object")
-            member = Seq((self.shared("string"), *self.colon, self._any()))
-            some = Seq((member, Repeat(Seq((*self.comma, member)), 0, None), *self.space))
-            self.productions["object"] = Seq((Literal(b"{"), *self.space, Repeat(some, 0, 1), Literal(b"}")))
-        return Ref("object")
-
-    def _root_is_productive(self) -> bool:
-        """Whether some finite text can come from the root, patterns taken to match something."""
-        productions = self.productions
-        productive: set[str] = set()
-        searched: set[str] = set()
-
-        def search(name: str) -> bool:
-            # depth first, through what a shortest text needs: nearly always enough
-            if name not in productive:
-                if name in searched or len(searched) > _MAX_SEARCH:
-                    return False
-                searched.add(name)
-                if is_productive(productions[name], search):
-                    productive.add(name)
-            return name in productive
-
-        def is_productive(expression: Expression, of: Callable[[str], bool]) -> bool:
-            if isinstance(expression, Ref):
-                return of(expression.name)
-            if isinstance(expression, Literal):
-                return True
-            if isinstance(expression, Seq):
-                for item in expression.items:
-                    if not is_productive(item, of):
-                        return False
-            elif isinstance(expression, Alt):
-                return any(is_productive(item, of) for item in expression.items)
-            elif isinstance(expression, Repeat):
-                return expression.min == 0 or is_productive(expression.item, of)
-            return True
-
-        grown = not search("root")
-        while grown and "root" not in productive:
-            grown = False
-            for name in reversed(productions):  # what is nested stands later
-                if name not in productive and is_productive(productions[name], productive.__contains__):
-                    productive.add(name)
-                    grown = True
-        return "root" in productive
 
 
 def _scalar(value: Any) -> bytes:

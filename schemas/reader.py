@@ -24,7 +24,9 @@ class Reader:
 
     def __init__(self, schema: Any, ignore: Collection[str], documents: Mapping[str, Any], limits: Limits):
         self.ignore, self.limits = frozenset(ignore), limits
-        self.handlers = {key: handler for key, handler in HANDLERS.items() if key not in self.ignore}
+        self.handlers = HANDLERS
+        if self.ignore:
+            self.handlers = {key: handler for key, handler in HANDLERS.items() if key not in self.ignore}
         self.combiner = Combiner(self.read_waiting, limits)
         self.references = References(schema, documents)
         self._known: dict[int, Conj] = {id(True): ANY, id(False): NEVER}  # by id of the raw subschema

@@ -80,6 +80,7 @@ class Solver:
         self._start = tuple(elements)
         self._states: list[tuple[Element, ...]] = [self._start]
         self._known: dict[tuple[Element, ...], _core.Solver | BudgetExceeded] = {}
+        self._latest: _core.Solver | None = None  # what the next analysis takes over where nothing has changed
 
     # What stands where
 
@@ -160,18 +161,19 @@ class Solver:
 
     def admit(self, proposals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """The longest prefix of `(position, id)` pairs that could be committed together; nothing changes."""
+        wanted: list[tuple[int, int]] = []  # (element, id), up to the first that cannot be written at all
         state = self._states[-1]
-        for count in range(1, len(proposals) + 1):
+        for position, token_id in proposals:
             try:
-                state = self._with(state, dict([proposals[count - 1]]))
-                if not self._analysis(state).is_open:
-                    return list(proposals[: count - 1])
+                state = self._with(state, {position: token_id})
             except DeadEnd:
-                return list(proposals[: count - 1])
-            except BudgetExceeded:
-                self.unknown += 1
-                return list(proposals[: count - 1])
-        return list(proposals)
+                break
+            wanted.append((self._places[position], token_id))
+        try:
+            return list(proposals[: self._analysis().admit(wanted)])
+        except BudgetExceeded:
+            self.unknown += 1
+            return []
 
     def best(self, scores: NDArray[np.floating[Any]]) -> list[int]:
         """The filling with the highest sum of `scores`, float[positions, vocab_size]: the ids at all positions.
@@ -186,10 +188,13 @@ class Solver:
     def sample(self, scores: NDArray[np.floating[Any]], rng: np.random.Generator) -> list[int]:
         """A filling drawn with a probability proportional to the exponential of the sum of `scores`.
 
-        Exact: every token sequence is one path through the readings of the canvas, however ambiguous the grammar is.
+        Exact: every token sequence counts once, however ambiguous the grammar is (A* sampling, Maddison et al. 2014).
+        Raises:
+            DeadEnd: no filling is a sentence.
+            ValueError: all that are have probability 0.
+            BudgetExceeded: the limits do not let us decide.
         """
-        rows = self._rows(scores)
-        return self._filling(self._require_open().sample(rows, rng.random(len(rows)).tolist()))
+        return self._filling(self._require_open().sample(self._rows(scores), int(rng.integers(1 << 63))))
 
     def min_slots_to_close(self, position: int | None = None) -> int:
         """How many tokens the shortest filling needs: of this elastic hole from here on, or of all open slots.
@@ -266,9 +271,10 @@ class Solver:
             if len(self._known) >= 64:
                 self._known.pop(next(iter(self._known)))
             try:
-                found: _core.Solver | BudgetExceeded = _core.Solver(
-                    self.constraint._core, state, self.limits.max_states, self.limits.max_items
+                self._latest = _core.Solver(
+                    self.constraint._core, state, self.limits.max_states, self.limits.max_items, self._latest
                 )
+                found: _core.Solver | BudgetExceeded = self._latest
             except BudgetExceeded as error:
                 found = error
             self._known[state] = found
@@ -319,6 +325,8 @@ class Solver:
         return rows
 
     def _filling(self, chosen: list[int]) -> list[int]:
+        if not chosen:
+            raise ValueError("no filling has a probability above 0: the scores rule all of them out")
         out = []
         for token, element in zip(self.ids, self._places, strict=True):
             if token is None and chosen[element] == NO_TOKEN:

@@ -378,7 +378,7 @@ NB_MODULE(_core, m) {
 
     nb::class_<Solver>(m, "Solver")
         .def("__init__",
-             [](Solver* self, std::shared_ptr<Constraint> c, nb::sequence elements, u64 max_states, u64 max_items) {
+             [](Solver* self, std::shared_ptr<Constraint> c, nb::sequence elements, u64 max_states, u64 max_items, const Solver* before) {
                  std::vector<Element> list;
                  for (nb::handle h : elements) {  // (kind, text, token)
                      nb::tuple t = nb::cast<nb::tuple>(h);
@@ -390,9 +390,9 @@ NB_MODULE(_core, m) {
                      list.push_back(std::move(e));
                  }
                  nb::gil_scoped_release release;
-                 new (self) Solver(over_tokens(std::move(c)), std::move(list), max_states, max_items);
+                 new (self) Solver(over_tokens(std::move(c)), std::move(list), max_states, max_items, before);
              },
-             "constraint"_a, "elements"_a, "max_states"_a, "max_items"_a)
+             "constraint"_a, "elements"_a, "max_states"_a, "max_items"_a, "before"_a.none())
         .def_prop_ro("is_open", &Solver::open)
         .def("mask", [](Solver& self, u32 element, std::size_t words) {
             uint32_t* data;
@@ -401,6 +401,7 @@ NB_MODULE(_core, m) {
             self.mask(element, data);
             return out;
         })
+        .def("admit", &Solver::admit, nb::call_guard<nb::gil_scoped_release>())
         .def("can_close", &Solver::can_close, nb::call_guard<nb::gil_scoped_release>())
         .def("witness", [](Solver& self) {
             std::string s;
@@ -416,9 +417,9 @@ NB_MODULE(_core, m) {
             nb::gil_scoped_release release;
             return self.best(scores.data());
         })
-        .def("sample", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores, std::vector<double> uniform) {
+        .def("sample", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores, u64 seed) {
             nb::gil_scoped_release release;
-            return self.sample(scores.data(), uniform);
+            return self.sample(scores.data(), seed);
         });
 
     nb::class_<Matcher>(m, "Matcher")

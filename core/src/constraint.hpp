@@ -25,6 +25,7 @@ class Constraint {
     std::unique_ptr<Engine> engine;
     std::vector<u32> special_ids;            // machine's special index -> token id
     std::unique_ptr<Budget> budget;          // with a vocabulary
+    std::shared_ptr<struct CanvasTables> canvas_tables;  // see solver.hpp; made when a canvas is first asked about
     Limits limits;
     std::mutex lock;
     std::set<std::vector<u32>*> readers;     // the histories of live readers

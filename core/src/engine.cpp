@@ -62,6 +62,20 @@ class ScannerlessEngine : public Engine {
     const Lexer* lexing() const override { return nullptr; }
     Holes* holes() override { return nullptr; }
     bool joins(u32 s, Suffix& suffix) override { return suffix.joins(f, s); }
+    void places(u32 s, std::vector<Item>& out) override { out.assign(f.begin(s), f.begin(s) + f.size(s)); }
+    u32 state_at(std::vector<Item>& places) override {
+        std::vector<Item> open;
+        std::vector<Below> done;
+        for (const Item& it : places) {
+            bool end = it.term == END, special = !end && f.m.terminals[it.term]->special != NONE;
+            if (end || (special && it.q == 0) || (!special && f.m.terminals[it.term]->goes_on(it.q))) open.push_back(it);
+            if (!end && (special ? it.q == 1 : f.m.terminals[it.term]->accepts(it.q))) done.push_back({it.ret, it.node});
+        }
+        std::sort(open.begin(), open.end());
+        open.erase(std::unique(open.begin(), open.end()), open.end());
+        return f.unite(f.of(open), f.closure(done));
+    }
+    Frontiers& frontiers() override { return f; }
     std::size_t bytes() override { return f.bytes() + distance.bytes(); }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);

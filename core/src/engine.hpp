@@ -1,6 +1,7 @@
 // What a vocabulary and a machine look like to everything that reads text: Vocabulary, and Engine with its two kinds.
 #pragma once
 
+#include "frontier.hpp"
 #include "lexer.hpp"
 #include "mask.hpp"
 
@@ -41,6 +42,10 @@ class Engine {
     virtual const Lexer* lexing() const = 0;
     virtual class Holes* holes() = 0;  // what that lexer can do in a hole; null without one
     virtual bool joins(u32 state, class Suffix& suffix) = 0;
+    // A state as places: items of its frontiers, where q is a state of the terminal, or with a lexer one of the lexer; and back.
+    virtual void places(u32 state, std::vector<Item>& out) = 0;
+    virtual u32 state_at(std::vector<Item>& places) = 0;
+    virtual Frontiers& frontiers() = 0;
     virtual std::size_t bytes() = 0;
     virtual void compact(std::vector<u32*>& live) = 0;
 };

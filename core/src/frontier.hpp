@@ -64,6 +64,7 @@ class Frontiers {
     void compact(std::vector<u32*>& live);
     u32 generation() const { return compactions; }  // numbers of two generations mean different things
     const SpanPool<Below>& stacks() const { return nodes; }
+    u32 stack(const std::vector<Below>& sorted) { return nodes.intern(sorted); }
 
     const Machine& m;
 

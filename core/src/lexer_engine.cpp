@@ -142,6 +142,33 @@ class LexerEngine : public Engine {
             if (suffix.joins(f, lexer, c.x, c.p)) return true;
         return false;
     }
+    void places(u32 state, std::vector<Item>& out) override {
+        out.clear();
+        for (auto& c : configs(state))
+            for (std::size_t k = 0; k < f.size(c.p); ++k) {
+                Item it = f.begin(c.p)[k];
+                out.push_back({it.term, c.x, it.ret, it.node});
+            }
+    }
+    u32 state_at(std::vector<Item>& places) override {
+        std::sort(places.begin(), places.end(), [](const Item& a, const Item& b) { return std::tie(a.q, a.term, a.ret, a.node) < std::tie(b.q, b.term, b.ret, b.node); });
+        std::vector<Config> out;
+        for (std::size_t i = 0; i < places.size();) {
+            u32 x = places[i].q;
+            std::vector<Item> items;
+            std::vector<Below> done;
+            for (; i < places.size() && places[i].q == x; ++i) {
+                Item it = places[i];
+                if (x >= lexer.size()) done.push_back({it.ret, it.node});  // right behind a special token
+                else items.push_back({it.term, it.term == END ? 0 : machine.terminals[it.term]->start, it.ret, it.node});
+            }
+            items.erase(std::unique(items.begin(), items.end()), items.end());
+            if (!items.empty()) out.push_back({x, f.of(items)});
+            if (u32 p = f.closure(done); can_begin(p)) out.push_back({Lexer::BEGIN, p});
+        }
+        return intern(out);
+    }
+    Frontiers& frontiers() override { return f; }
     std::size_t bytes() override {
         std::size_t shared = 0;
         if (tables->effects) {

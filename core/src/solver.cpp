@@ -1,11 +1,58 @@
 #include "solver.hpp"
 
-#include <cmath>
-#include <limits>
+#include <map>
+
+#include "fillings.hpp"
+#include "walk.hpp"
 
 namespace weft {
 
-Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit)
+constexpr std::size_t CHUNK = 16;  // bytes of text that are read as one element
+constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
+
+// What stands to the right of all slots: the part of the stacks below an open place that it can follow.
+class Side {
+  public:
+    Side(const CanvasTables& t, std::shared_ptr<Suffix> s) : moves(t.moves), stacks(t.stacks), suffix(std::move(s)) {}
+    u32 part(u32 open, u32 node) {
+        auto [term, ret, lexes] = moves->place(open);
+        std::vector<u32> spots;
+        for (std::size_t k = 0; k < moves->states().size(lexes); ++k) {
+            u32 x = moves->states().begin(lexes)[k];
+            if (term != END && moves->behind_special(x)) spots.push_back(suffix->begin());
+            else if (term == END && !moves->lexer) suffix->behind(term, 0, true, spots);
+            else suffix->behind(term, moves->state_of(x), moves->may_end(term, x), spots);
+        }
+        return part(ret, spots, node, 0);
+    }
+
+  private:
+    static constexpr u32 DEEP = 1'000;
+    u32 part(u32 ret, std::vector<u32>& spots, u32 node, u32 depth) {  // calls itself as deep as the stacks are
+        if (depth > DEEP) throw LimitFault("the text before the hole is nested too deeply", DEEP, depth);
+        std::sort(spots.begin(), spots.end());
+        spots.erase(std::unique(spots.begin(), spots.end()), spots.end());
+        if (spots.empty()) return Stacks::NOTHING;
+        if (ret == Frontiers::ACCEPT) return std::any_of(spots.begin(), spots.end(), [&](u32 v) { return suffix->at_end(v); }) ? node : u32(Stacks::NOTHING);
+        auto [known, fresh] = parts[{sets.intern(spots), ret}].try_emplace(node, Stacks::NOTHING);
+        if (!fresh) return known->second;
+        std::vector<u32> ends;
+        for (u32 v : spots) suffix->ends(ret, v, ends);
+        std::vector<Below> kept;
+        for (std::size_t k = 0; k < stacks->size(node); ++k) {
+            Below b = stacks->at(node, k);
+            kept.push_back({b.ret, part(b.ret, ends, b.node, depth + 1)});
+        }
+        return known->second = stacks->of(kept);
+    }
+    std::shared_ptr<Moves> moves;
+    std::shared_ptr<Stacks> stacks;
+    std::shared_ptr<Suffix> suffix;
+    SpanPool<u32> sets;
+    std::map<std::pair<u32, u32>, std::map<u32, u32>> parts;  // (set of spots, state) -> stacks -> part of them
+};
+
+Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before)
     : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
@@ -23,9 +70,7 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
         elements.insert(elements.begin() + long(stop++), std::move(written));
     }
     const Vocabulary& v = *constraint->vocabulary;
-    auto is_end = [&](const Element& e) { return e.kind == Element::Token && v.is_end(e.token); };
-    auto may_be_nothing = [&](const Element& e) { return e.kind == Element::Slot ? !v.eos.empty() : e.kind == Element::Token ? is_end(e) : e.text.empty(); };
-    tail_free.assign(stop + 1, std::all_of(elements.begin() + long(stop), elements.end(), may_be_nothing));
+    tail_free.assign(stop + 1, std::all_of(elements.begin() + long(stop), elements.end(), [&](auto& e) { return may_be_nothing(e); }));
     for (std::size_t i = stop; i-- > 0;) tail_free[i] = tail_free[i + 1] && may_be_nothing(elements[i]);
     bool ended = false, dead = false;
     for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -37,17 +82,300 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
         if (std::find(named.begin(), named.end(), e.token) == named.end()) dead = true;
         else throw LimitFault("a special token to the right of an elastic hole cannot be analysed", 0, 1, "give every hole a number of slots");
     }
-    if (dead) {
-        levels.assign(stop + 1, Level{0, 0});
-        return;
-    }
-    if (stop < elements.size()) {
-        suffix = constraint->suffix(chain_from(stop, true, 1), max_items);
-        closed = constraint->suffix(chain_from(stop, false, 1), max_items);
-    }
-    forward();
-    backward();
+    is_open = !dead && find_open(before);
 }
+
+bool Solver::may_be_nothing(const Element& e) const {
+    return e.kind == Element::Slot ? !constraint->vocabulary->eos.empty() : e.kind == Element::Token ? is_end(e) : e.text.empty();
+}
+
+// What the elements up to the first elastic hole can be.
+std::vector<Pick> Solver::find_picks() {
+    const Vocabulary& v = *constraint->vocabulary;
+    WordSets& words = tables->moves->words;
+    std::vector<Pick> picks;
+    pick_of.assign(stop + 1, 0);
+    for (std::size_t i = first; i <= stop; ++i) {
+        pick_of[i] = picks.size();
+        if (i == stop) break;
+        const Element& e = elements[i];
+        if (e.kind == Element::Slot) {
+            picks.push_back({tables->any_token, tail_free[i] != 0});
+        } else if (e.kind == Element::Token) {
+            u32 one = WordSets::NOTHING;
+            if (const auto& text = v.texts[e.token]; text && !text->empty()) one = words.word(*text);
+            for (u32 k = 0; k < constraint->special_ids.size(); ++k)
+                if (constraint->special_ids[k] == e.token) one = words.unite(one, words.special(k));
+            picks.push_back({is_end(e) ? u32(WordSets::NOTHING) : one, tail_free[i] != 0});
+        } else {
+            for (std::size_t k = 0; k < e.text.size(); k += CHUNK) picks.push_back({words.word(std::string_view(e.text).substr(k, CHUNK)), false});
+        }
+    }
+    return picks;
+}
+
+// Whether some filling is a sentence.
+bool Solver::find_open(const Solver* before) {
+    Engine& engine = *constraint->engine;
+    while (first < stop && elements[first].kind != Element::Slot && !is_end(elements[first])) ++first;
+    bool same_right = before && before->suffix && before->elements.size() - before->stop == elements.size() - stop &&
+                      std::equal(elements.begin() + long(stop), elements.end(), before->elements.begin() + long(before->stop));
+    if (stop < elements.size()) {
+        suffix = same_right ? before->suffix : constraint->suffix(chain_from(stop, true, 1), max_items);
+        closed = same_right ? before->closed : constraint->suffix(chain_from(stop, false, 1), max_items);
+    }
+    if (suffix && first == stop) {  // no slots
+        for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
+        return engine.joins(states.back(), *suffix);
+    }
+    find_tables();
+    if (before) {
+        bool fits = before->levels && before->tables == tables && before->stop == stop && before->first <= first && bool(suffix) == same_right &&
+                    std::equal(elements.begin(), elements.begin() + long(before->first), before->elements.begin());
+        if (fits) first = before->first;
+        else before = nullptr;
+    }
+    for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
+    begin_call();
+    Levels::Joins joins;
+    if (suffix) {
+        side = before ? before->side : std::make_shared<Side>(*tables, suffix);
+        joins = [right = side](u32 open, u32 node) { return right->part(open, node); };
+    }
+    auto picks = find_picks();
+    if (before) levels = std::make_shared<Levels>(*before->levels, std::move(picks));
+    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(picks), std::move(joins), max_states);
+    return levels->open();
+}
+
+void Solver::find_tables() {
+    auto& shared = constraint->canvas_tables;
+    if (shared && shared->moves->bytes() + shared->stacks->bytes() > constraint->limits.cache_bytes * 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
+    if (!shared) {
+        const Trie& trie = *constraint->vocabulary->trie;
+        shared = std::make_shared<CanvasTables>();
+        shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4);
+        shared->stacks = std::make_shared<Stacks>();
+        shared->any_token = shared->moves->words.vocabulary(u32(constraint->special_ids.size()));
+    }
+    tables = shared;
+}
+
+u32 Solver::read(std::size_t element, u32 state) {
+    const Element& e = elements[element];
+    if (e.kind == Element::Token) return state == 0 || is_end(e) ? 0 : constraint->commit(state, e.token);
+    for (char c : e.text)
+        if (state) state = constraint->engine->step(state, u8(c));
+    return state;
+}
+
+// -- places -----------------------------------------------------------------------------------------------------------
+
+void Solver::begin_call() {
+    from = to = alive = FlatMap();
+    if (tables) tables->stacks->allow(max_states);
+}
+
+u32 Solver::node_from(u32 node) {
+    if (node == Frontiers::BOTTOM) return Stacks::BOTTOM;
+    if (u32 known = from.find(node); known != NONE) return known;
+    const auto& stacks = constraint->engine->frontiers().stacks();
+    std::vector<u32> todo{node};  // stacks may be deep
+    std::vector<Below> entries;
+    while (!todo.empty()) {
+        u32 n = todo.back();
+        bool ready = true;
+        entries.clear();
+        for (std::size_t k = 0; k < stacks.size(n); ++k) {
+            Below b = stacks.begin(n)[k];
+            u32 below = b.node == Frontiers::BOTTOM ? u32(Stacks::BOTTOM) : from.find(b.node);
+            if (below == NONE) todo.push_back(b.node), ready = false;
+            else entries.push_back({b.ret, below});
+        }
+        if (!ready) continue;
+        todo.pop_back();
+        if (from.find(n) == NONE) from.put(n, tables->stacks->of(entries));
+    }
+    return from.find(node);
+}
+
+u32 Solver::node_to(u32 node) {
+    if (node == Stacks::BOTTOM) return Frontiers::BOTTOM;
+    if (u32 known = to.find(node); known != NONE) return known;
+    const Stacks& stacks = *tables->stacks;
+    std::vector<u32> todo{node};
+    std::vector<Below> entries;
+    while (!todo.empty()) {
+        u32 n = todo.back();
+        bool ready = true;
+        entries.clear();
+        for (std::size_t k = 0; k < stacks.size(n); ++k) {
+            Below b = stacks.at(n, k);
+            u32 below = b.node == Stacks::BOTTOM ? u32(Frontiers::BOTTOM) : to.find(b.node);
+            if (below == NONE) todo.push_back(b.node), ready = false;
+            else entries.push_back({b.ret, below});
+        }
+        if (!ready) continue;
+        todo.pop_back();
+        if (to.find(n) == NONE) to.put(n, constraint->engine->frontiers().stack(entries));
+    }
+    return to.find(node);
+}
+
+std::vector<Place> Solver::places_of(u32 state) {
+    std::vector<Item> items;
+    constraint->engine->places(state, items);
+    for (Item& it : items) {
+        if (it.term == END) it.ret = Frontiers::ACCEPT, it.node = Stacks::BOTTOM;
+        else it.node = node_from(it.node);
+    }
+    std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return std::tie(a.term, a.ret, a.node, a.q) < std::tie(b.term, b.ret, b.node, b.q); });
+    std::vector<Place> out;
+    std::vector<u32> lexes;
+    for (std::size_t i = 0; i < items.size();) {
+        const Item& it = items[i];
+        lexes.clear();
+        for (; i < items.size() && items[i].term == it.term && items[i].ret == it.ret && items[i].node == it.node; ++i)
+            lexes.push_back(it.term == END && !tables->moves->lexer ? 0 : tables->moves->lex(it.term, items[i].q));
+        out.push_back({tables->moves->open(it.term, it.ret, lexes), it.node});
+    }
+    return out;
+}
+
+u32 Solver::state_of(const std::vector<Place>& places) {
+    std::vector<Item> items;
+    const Moves& moves = *tables->moves;
+    for (const Place& p : places) {
+        auto [term, ret, lexes] = moves.place(p.open);
+        u32 node = node_to(p.stacks);
+        for (std::size_t k = 0; k < moves.states().size(lexes); ++k) {
+            u32 x = moves.states().begin(lexes)[k];
+            if (term == END) items.push_back({END, moves.lexer ? x : 0, 0, 0});
+            else items.push_back({term, moves.state_of(x), ret, node});
+        }
+    }
+    return constraint->engine->state_at(items);
+}
+
+bool Solver::lives(std::size_t pick, u32 state) {
+    u64 key = u64(pick) << 32 | state;
+    if (u32 known = alive.find(key); known != NONE) return known != 0;
+    bool yes = false;
+    std::vector<Place> places = places_of(state);
+    for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = levels->lives(pick, places[k].open, places[k].stacks);
+    alive.put(key, yes);
+    return yes;
+}
+
+std::vector<TokenGroup> Solver::groups(u32 state) {
+    std::vector<TokenGroup> out;
+    FlatMap at;
+    auto group = [&](u32 to) -> TokenGroup& {
+        u32 k = at.find(to);
+        if (k == NONE) at.put(to, k = u32(out.size())), out.push_back({to, {}, {}});
+        return out[k];
+    };
+    each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
+        auto& ranges = group(to_state).ranges;
+        if (!ranges.empty() && ranges.back().second == from_rank) ranges.back().second = end;
+        else ranges.emplace_back(from_rank, end);
+    });
+    std::vector<u32> specials;
+    constraint->engine->specials(state, specials);
+    for (u32 k : specials) group(constraint->engine->special(state, k)).specials.push_back(constraint->special_ids[k]);
+    return out;
+}
+
+// -- questions --------------------------------------------------------------------------------------------------------
+
+void Solver::mask(u32 element, u32* out) {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    std::fill_n(out, constraint->vocabulary->words(), 0u);
+    if (!is_open) return;
+    begin_call();
+    if (element < hole) return slot_mask(element, out);
+    if (element != hole) throw LimitFault("only the first elastic hole that is open can be written", 0, 0, "close the holes to its left first");
+    for (const TokenGroup& g : groups(levels ? state_of(levels->front(pick_of[stop])) : states.back()))
+        if (constraint->engine->joins(g.to, *suffix)) g.each(*constraint->vocabulary->trie, [&](u32 t) { out[t >> 5] |= 1u << (t & 31); });
+}
+
+void Solver::slot_mask(std::size_t element, u32* out) {
+    std::size_t pick = pick_of[element];
+    auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
+    for (const TokenGroup& g : groups(state_of(levels->front(pick))))
+        if (lives(pick + 1, g.to)) g.each(*constraint->vocabulary->trie, set);
+    for (std::size_t i = 0; i <= pick; ++i)  // the text may have ended at any place before
+        if (levels->ends_before(i)) {
+            for (u32 e : constraint->vocabulary->eos) set(e);
+            return;
+        }
+}
+
+u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
+    std::unique_lock<std::mutex> guard(constraint->lock);
+    if (!is_open) return 0;
+    guard.unlock();
+    auto fits = [&](std::size_t count) {
+        std::vector<Element> with = elements;
+        if (stop < elements.size()) {  // as the caller wrote it
+            with[stop].text = with[stop - 1].text;
+            with.erase(with.begin() + long(stop) - 1);
+        }
+        for (std::size_t k = 0; k < count; ++k) {
+            auto [element, token] = proposals[k];
+            if (with[element].kind == Element::Token && with[element].token != token) return false;
+            with[element].kind = Element::Token, with[element].token = token;
+        }
+        return Solver(constraint, std::move(with), max_states, max_items, this).open();
+    };
+    std::size_t low = 0, high = proposals.size();  // `low` of them fit
+    for (std::size_t count = high; low < high; count = low + (high - low + 1) / 2) {
+        if (fits(count)) low = count;
+        else high = count - 1;
+    }
+    return u32(low);
+}
+
+bool Solver::can_close() {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    if (!is_open) return false;
+    if (!levels) return constraint->engine->joins(states.back(), *closed);
+    begin_call();
+    Side shut(*tables, closed);
+    for (const Place& p : levels->front(pick_of[stop]))
+        if (shut.part(p.open, p.stacks) != Stacks::NOTHING) return true;
+    for (std::size_t i = 0; i < pick_of[stop]; ++i)  // an end token stands to the left
+        if (levels->ends_before(i)) return true;
+    return false;
+}
+
+u32 Solver::least_tokens() {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    if (!is_open) return NONE;
+    begin_call();
+    u32 slots = 0;
+    for (std::size_t i = levels ? first : stop; i < stop; ++i) {
+        if (levels->ends_before(pick_of[i])) return slots;
+        slots += elements[i].kind == Element::Slot;
+    }
+    return slots;
+}
+
+std::vector<u32> Solver::best(const double* scores) {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    begin_call();
+    if (!levels) return std::vector<u32>(elements.size(), NONE);
+    return Fillings(*this, scores).best();
+}
+
+std::vector<u32> Solver::sample(const double* scores, u64 seed) {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    begin_call();
+    if (!levels) return std::vector<u32>(elements.size(), NONE);
+    return Fillings(*this, scores).sample(seed);
+}
+
+// -- elastic holes ----------------------------------------------------------------------------------------------------
 
 // What stands to the right of what is written into the hole at `element`.
 Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others) const {
@@ -64,143 +392,6 @@ Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others
         if (e.kind == Element::Hole) chain.add_hole(price_of_others);
     }
     return chain;
-}
-
-bool Solver::ends_at(std::size_t level, u32 state) { return tail_free[level] && constraint->engine->complete(state); }
-
-bool Solver::accepts(u32 state) {
-    return suffix ? constraint->engine->joins(state, *suffix) : constraint->engine->complete(state);
-}
-
-template <class Visit>
-void Solver::edges(u32 state, const Visit& visit) {
-    constraint->budget->successors(state, visit);
-}
-
-void Solver::successors(u32 state, std::vector<u32>& out) {
-    const auto& known = constraint->budget->next_states(state);
-    out.insert(out.end(), known.begin(), known.end());
-}
-
-void Solver::forward() {
-    Engine& engine = *constraint->engine;
-    const Vocabulary& v = *constraint->vocabulary;
-    // how many bytes can still be written from each level on: a state that needs more is dead
-    std::vector<u64> room(stop + 1, 0);
-    for (std::size_t i = stop; i-- > 0;) {
-        const Element& e = elements[i];
-        u64 here = e.kind == Element::Slot ? std::max(v.trie->longest, 1u) : e.kind == Element::Token ? (v.texts[e.token] ? v.texts[e.token]->size() : 1) : e.text.size();
-        room[i] = room[i + 1] + here;
-    }
-    std::vector<u32> now{engine.start()}, next;
-    states.clear();
-    auto add_level = [&](std::vector<u32>& level, std::size_t i) {
-        std::sort(level.begin(), level.end());
-        level.erase(std::unique(level.begin(), level.end()), level.end());
-        level.erase(std::remove_if(level.begin(), level.end(), [&](u32 s) { return s == 0 || (!suffix && engine.bound(s) > room[i]); }), level.end());
-        if (states.size() + level.size() > max_states)
-            throw LimitFault("the canvas has too many different readings", max_states, states.size() + level.size(), "raise max_states, or leave fewer slots open");
-        levels.push_back({states.size(), states.size() + level.size()});
-        states.insert(states.end(), level.begin(), level.end());
-    };
-    add_level(now, 0);
-    for (std::size_t i = 0; i < stop; ++i) {
-        const Element& e = elements[i];
-        now.assign(states.begin() + long(levels[i].from), states.begin() + long(levels[i].to));
-        next.clear();
-        for (u32 s : now) {
-            if (e.kind == Element::Slot) {
-                successors(s, next);
-            } else if (e.kind == Element::Token) {
-                if (!v.is_end(e.token)) next.push_back(constraint->commit(s, e.token));
-            } else {
-                for (char c : e.text)
-                    if (s) s = engine.step(s, u8(c));
-                next.push_back(s);
-            }
-        }
-        add_level(next, i + 1);
-    }
-}
-
-void Solver::backward() {
-    Engine& engine = *constraint->engine;
-    const Vocabulary& v = *constraint->vocabulary;
-    useful.assign(states.size(), 0);
-    for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k) useful[k] = accepts(states[k]);
-    std::vector<u32> out;
-    for (std::size_t i = stop; i-- > 0;) {
-        const Element& e = elements[i];
-        auto at = index(i + 1);
-        auto kept = [&](u32 s) {
-            auto it = at.find(s);
-            return it != at.end() && useful[it->second];
-        };
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k) {
-            u32 s = states[k];
-            bool yes = ends_at(i, s);
-            if (e.kind == Element::Slot) {
-                out.clear();
-                if (!yes) successors(s, out);
-                for (u32 t : out) yes = yes || kept(t);
-            } else if (e.kind == Element::Token) {
-                if (!yes && !v.is_end(e.token)) yes = kept(constraint->commit(s, e.token));
-            } else {
-                for (char c : e.text)
-                    if (s) s = engine.step(s, u8(c));
-                yes = yes || kept(s);
-            }
-            useful[k] = yes;
-        }
-    }
-    is_open = levels[0].to > levels[0].from && useful[levels[0].from];
-}
-
-std::unordered_map<u32, u32> Solver::index(std::size_t level) const {
-    std::unordered_map<u32, u32> out;
-    for (std::size_t k = levels[level].from; k < levels[level].to; ++k) out.emplace(states[k], u32(k));
-    return out;
-}
-
-void Solver::mask(u32 element, u32* out) {
-    std::lock_guard<std::mutex> guard(constraint->lock);
-    std::fill_n(out, constraint->vocabulary->words(), 0u);
-    auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
-    std::unordered_map<u32, bool> verdict;
-    if (element >= hole) {
-        if (element != hole) throw LimitFault("only the first elastic hole that is open can be written", 0, 0, "close the holes to its left first");
-        for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
-            edges(states[k], [&](u32 t, u32 to) {
-                auto [it, fresh] = verdict.try_emplace(to, false);
-                if (fresh) it->second = constraint->engine->joins(to, *suffix);
-                if (it->second) set(t);
-            });
-        return;
-    }
-    auto at = index(element + 1);
-    for (std::size_t k = levels[element].from; k < levels[element].to; ++k) {
-        if (!useful[k]) continue;
-        edges(states[k], [&](u32 t, u32 to) {
-            auto it = at.find(to);
-            if (it != at.end() && useful[it->second]) set(t);
-        });
-    }
-    for (std::size_t i = 0; i <= element; ++i)  // the text may have ended at any level before
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k)
-            if (ends_at(i, states[k])) {
-                for (u32 e : constraint->vocabulary->eos) set(e);
-                return;
-            }
-}
-
-bool Solver::can_close() {
-    std::lock_guard<std::mutex> guard(constraint->lock);
-    for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
-        if (constraint->engine->joins(states[k], *closed)) return true;
-    for (std::size_t i = 0; i < stop; ++i)  // an end token stands to the left
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k)
-            if (ends_at(i, states[k])) return true;
-    return false;
 }
 
 std::string Solver::witness() {
@@ -238,179 +429,6 @@ u32 Solver::least_bytes() {
     if (!chart.completable()) return NONE;
     Filled f = chart.witness();
     return u32(std::count(f.hole.begin(), f.hole.end(), place));
-}
-
-std::vector<u32> Solver::best(const double* scores) {
-    std::lock_guard<std::mutex> guard(constraint->lock);
-    const double low = -std::numeric_limits<double>::infinity();
-    u32 size = constraint->vocabulary->size(), eos = constraint->vocabulary->eos.empty() ? NONE : constraint->vocabulary->eos[0];
-    std::vector<double> value(states.size(), low);
-    std::vector<u32> choice(states.size(), NONE), target(states.size(), NONE);
-    for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
-        if (useful[k]) value[k] = 0;
-    // an end token costs its own score in every slot that it fills
-    std::vector<double> rest(stop + 1, 0);
-    std::vector<u32> end_token(stop, eos);
-    for (std::size_t i = stop; i-- > 0;) {
-        double top = 0;
-        if (elements[i].kind == Element::Slot) {
-            top = low;
-            for (u32 e : constraint->vocabulary->eos)
-                if (scores[i * size + e] > top) top = scores[i * size + e], end_token[i] = e;
-        }
-        rest[i] = rest[i + 1] + top;
-    }
-    for (std::size_t i = stop; i-- > 0;) {
-        auto at = index(i + 1);
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k) {
-            if (!useful[k]) continue;
-            if (elements[i].kind == Element::Slot) {
-                edges(states[k], [&](u32 t, u32 to) {
-                    auto it = at.find(to);
-                    if (it == at.end() || !useful[it->second]) return;
-                    double x = scores[i * size + t] + value[it->second];
-                    if (x > value[k] || (choice[k] == NONE && x == value[k])) value[k] = x, choice[k] = t, target[k] = it->second;
-                });
-            } else {
-                u32 s = states[k];
-                if (elements[i].kind == Element::Token) s = constraint->vocabulary->is_end(elements[i].token) ? 0 : constraint->commit(s, elements[i].token);
-                else
-                    for (char c : elements[i].text)
-                        if (s) s = constraint->engine->step(s, u8(c));
-                auto it = at.find(s);
-                if (s && it != at.end() && useful[it->second]) value[k] = value[it->second], target[k] = it->second;
-            }
-            if (ends_at(i, states[k]) && (target[k] == NONE || rest[i] > value[k])) value[k] = rest[i], choice[k] = NONE, target[k] = NONE;
-        }
-    }
-    std::vector<u32> out(elements.size(), NONE);
-    u32 k = u32(levels[0].from);
-    for (std::size_t i = 0; i < stop; ++i) {
-        if (target[k] == NONE) {
-            for (; i < stop; ++i)
-                if (elements[i].kind == Element::Slot) out[i] = end_token[i];
-            break;
-        }
-        if (elements[i].kind == Element::Slot) out[i] = choice[k];
-        k = target[k];
-    }
-    return out;
-}
-
-// Sums of exp(score) from the right, then one draw per slot from the left: every filling is one path, so the draw is exact.
-std::vector<u32> Solver::sample(const double* scores, const std::vector<double>& uniform) {
-    std::lock_guard<std::mutex> guard(constraint->lock);
-    const double low = -std::numeric_limits<double>::infinity();
-    u32 size = constraint->vocabulary->size();
-    auto plus = [&](double a, double b) { return a == low ? b : b == low ? a : std::max(a, b) + std::log1p(std::exp(-std::abs(a - b))); };
-    std::vector<double> value(states.size(), low), rest(stop + 1, 0);
-    for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
-        if (useful[k]) value[k] = 0;
-    for (std::size_t i = stop; i-- > 0;) {
-        double sum = 0;
-        if (elements[i].kind == Element::Slot) {
-            sum = low;
-            for (u32 e : constraint->vocabulary->eos) sum = plus(sum, scores[i * size + e]);
-        }
-        rest[i] = rest[i + 1] + sum;
-    }
-    auto fixed = [&](std::size_t i, u32 s) {
-        if (elements[i].kind == Element::Token) return constraint->vocabulary->is_end(elements[i].token) ? 0u : constraint->commit(s, elements[i].token);
-        for (char c : elements[i].text)
-            if (s) s = constraint->engine->step(s, u8(c));
-        return s;
-    };
-    for (std::size_t i = stop; i-- > 0;) {
-        auto at = index(i + 1);
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k) {
-            if (!useful[k]) continue;
-            if (ends_at(i, states[k])) value[k] = rest[i];
-            if (elements[i].kind == Element::Slot) {
-                edges(states[k], [&](u32 t, u32 to) {
-                    auto it = at.find(to);
-                    if (it != at.end() && useful[it->second]) value[k] = plus(value[k], scores[i * size + t] + value[it->second]);
-                });
-            } else if (u32 s = fixed(i, states[k])) {
-                auto it = at.find(s);
-                if (it != at.end() && useful[it->second]) value[k] = plus(value[k], value[it->second]);
-            }
-        }
-    }
-    std::vector<u32> out(elements.size(), NONE);
-    u32 k = u32(levels[0].from);
-    if (value[k] == low) throw std::invalid_argument("no filling has a probability above 0: the scores rule all of them out");
-    bool ended = false;
-    for (std::size_t i = 0; i < stop; ++i) {
-        bool slot = elements[i].kind == Element::Slot;
-        if (!slot && !ended) {
-            auto at = index(i + 1);
-            u32 s = fixed(i, states[k]);
-            if (s == 0 || !at.count(s)) ended = true;  // an end token: nothing follows
-            else k = at[s];
-            continue;
-        }
-        if (!slot) continue;
-        double goal = ended ? low : std::log(std::max(uniform[i], 1e-300)) + value[k], sum = low;
-        auto take = [&](u32 t, double x) {  // the first whose running sum passes the goal; the last one against rounding
-            if (x == low || (out[i] != NONE && sum > goal)) return false;
-            sum = plus(sum, x);
-            out[i] = t;
-            return true;
-        };
-        if (ended) {
-            double all = low, aim;
-            for (u32 e : constraint->vocabulary->eos) all = plus(all, scores[i * size + e]);
-            aim = std::log(std::max(uniform[i], 1e-300)) + all;
-            for (u32 e : constraint->vocabulary->eos) {
-                if (out[i] != NONE && sum > aim) break;
-                sum = plus(sum, scores[i * size + e]), out[i] = e;
-            }
-            continue;
-        }
-        auto at = index(i + 1);
-        u32 next = NONE;
-        bool ends = false;
-        if (ends_at(i, states[k]))
-            for (u32 e : constraint->vocabulary->eos)
-                if (take(e, scores[i * size + e] + rest[i + 1])) ends = true;
-        edges(states[k], [&](u32 t, u32 to) {
-            auto it = at.find(to);
-            if (it == at.end() || !useful[it->second]) return;
-            if (take(t, scores[i * size + t] + value[it->second])) next = it->second, ends = false;
-        });
-        if (ends) ended = true;
-        else k = next;
-    }
-    return out;
-}
-
-u32 Solver::least_tokens() {
-    std::lock_guard<std::mutex> guard(constraint->lock);
-    std::vector<u32> least(states.size(), NONE), out;
-    for (std::size_t k = levels[stop].from; k < levels[stop].to; ++k)
-        if (useful[k]) least[k] = 0;
-    for (std::size_t i = stop; i-- > 0;) {
-        auto at = index(i + 1);
-        for (std::size_t k = levels[i].from; k < levels[i].to; ++k) {
-            if (!useful[k]) continue;
-            if (ends_at(i, states[k])) {
-                least[k] = 0;
-                continue;
-            }
-            out.clear();
-            u32 s = states[k], price = 0;
-            if (elements[i].kind == Element::Slot) successors(s, out), price = 1;
-            else if (elements[i].kind == Element::Token) out.push_back(constraint->commit(s, elements[i].token));
-            else {
-                for (char c : elements[i].text)
-                    if (s) s = constraint->engine->step(s, u8(c));
-                out.push_back(s);
-            }
-            for (u32 t : out)
-                if (auto it = at.find(t); it != at.end() && least[it->second] != NONE) least[k] = std::min(least[k], least[it->second] + price);
-        }
-    }
-    return is_open ? least[levels[0].from] : NONE;
 }
 
 }  // namespace weft

@@ -1,17 +1,10 @@
-// A canvas against a constraint, token by token.
-//
-// Levels: the states of the engine that can stand before each element of the canvas, all ways of filling the slots to the left
-// taken together. A reading is deterministic in its tokens, so the levels are a graph in which every filling of the slots is exactly
-// one path; a pass from the right keeps the states that lie on a path to the end. Then
-//   * the mask of a slot: the tokens on an edge between kept states;
-//   * the best filling, and exact samples: Viterbi, and sums from the right;
-//   * elastic holes to the right of the levels: a Suffix, which the last state must join.
-// Exact. Levels are as large as the grammar makes them: where tokens may open brackets without end they grow with every free slot,
-// and `max_states` ends the analysis with a LimitFault, which callers report as UNKNOWN.
+// A canvas against a constraint, token by token: Levels for its slots, a Suffix for what stands to the right of an elastic hole, and
+// searches that choose fillings (see fillings.hpp).
 #pragma once
 
 #include "chart.hpp"
 #include "constraint.hpp"
+#include "levels.hpp"
 
 namespace weft {
 
@@ -19,48 +12,79 @@ struct Element {
     enum Kind : u8 { Text, Token, Slot, Hole, Closed } kind = Text;
     std::string text;  // Text; Hole and Closed: what was written so far
     u32 token = NONE;
+    bool operator==(const Element& o) const { return kind == o.kind && text == o.text && token == o.token; }
+};
+
+// What the canvases of one constraint share.
+struct CanvasTables {
+    std::shared_ptr<Moves> moves;
+    std::shared_ptr<Stacks> stacks;
+    u32 any_token;  // as words
+};
+
+// Tokens of a slot that lead from one state of the engine to one other.
+struct TokenGroup {
+    u32 to;
+    std::vector<std::pair<u32, u32>> ranges;  // of ranks, see Trie
+    std::vector<u32> specials;
+    template <class Visit>
+    void each(const Trie& trie, const Visit& visit) const {
+        for (auto [from, end] : ranges)
+            for (u32 r = from; r < end; ++r) visit(trie.ranked[r]);
+        for (u32 t : specials) visit(t);
+    }
 };
 
 class Solver : private Reader {
   public:
-    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items);
+    // before: a solver of the same canvas some orders ago, or null; what did not change is taken over.
+    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before);
 
     bool open() const { return is_open; }
     // Tokens that may stand in the slot, or be appended to the first elastic hole.
     void mask(u32 element, u32* out);
+    // How many of these tokens, from the first one on, can be put into their slots together.
+    u32 admit(const std::vector<std::pair<u32, u32>>& proposals);  // (element, token)
     bool can_close();                     // the first elastic hole
     std::string witness();                // the whole text, with as little as possible in elastic holes
     u32 least_bytes();                    // fewest bytes in the first elastic hole
     // scores: one row of vocabulary size per element, read for slots only; the token of each slot, NONE elsewhere.
+    // Empty where every filling has the score -inf.
     std::vector<u32> best(const double* scores);
-    std::vector<u32> sample(const double* scores, const std::vector<double>& uniform);
+    std::vector<u32> sample(const double* scores, u64 seed);
     u32 least_tokens();                   // open slots that the shortest filling leaves without an end token
 
   private:
-    struct Level {
-        std::size_t from, to;  // range in `states`
-    };
-    struct Edge {
-        u32 token, to;  // index of the state in the next level
-    };
-    void forward();
-    void backward();
-    bool ends_at(std::size_t level, u32 state);  // the text may end here, end tokens filling the rest
-    bool accepts(u32 state);
-    void successors(u32 state, std::vector<u32>& out);
-    template <class Visit>
-    void edges(u32 state, const Visit& visit);   // visit(token, state)
-    std::unordered_map<u32, u32> index(std::size_t level) const;
+    friend class Fillings;
+    bool find_open(const Solver* before);
+    void find_tables();
+    std::vector<Pick> find_picks();
     Chain chain_from(std::size_t element, bool with_hole, u8 price_of_others) const;
+    std::vector<Place> places_of(u32 state);       // of an engine state
+    u32 state_of(const std::vector<Place>& places);
+    bool lives(std::size_t pick, u32 state);       // an engine state that some filling leads to: can the rest be completed?
+    u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
+    std::vector<TokenGroup> groups(u32 state);
+    void slot_mask(std::size_t element, u32* out);
+    bool may_be_nothing(const Element& e) const;
+    bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
+    void begin_call();
+    u32 node_from(u32 node);                       // from the engine's stacks to those of the levels
+    u32 node_to(u32 node);
 
+    // states.back(), of the reader: where the fixed elements before `first` lead
     std::vector<Element> elements;
     u64 max_states, max_items;
-    std::size_t stop;                            // first elastic hole, or the number of elements
-    std::size_t hole;                            // the same in the caller's count of elements
-    std::vector<Level> levels;                   // levels[i]: before element i; one more than elements up to `stop`
-    std::vector<u8> useful;                      // parallel to states
-    std::vector<u8> tail_free;                   // per level: only slots and end tokens follow
-    std::shared_ptr<Suffix> suffix, closed;
+    std::size_t stop;                              // first elastic hole, or the number of elements
+    std::size_t hole;                              // the same in the caller's count of elements
+    std::size_t first = 0;                         // elements before this one are fixed, and read by the engine
+    std::vector<std::size_t> pick_of;              // per element from `first` to `stop`: its first pick
+    std::vector<u8> tail_free;                     // per element up to `stop`: only slots and end tokens follow
+    std::shared_ptr<Suffix> suffix, closed;        // right of the hole when it is open, and when it ends here
+    std::shared_ptr<class Side> side;
+    std::shared_ptr<CanvasTables> tables;
+    std::shared_ptr<Levels> levels;                // of the slots; null without any
+    FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     bool is_open = false;
 };
 

@@ -9,7 +9,7 @@ enum Answer : u32 { NO, YES, ASKED, OPEN };
 }  // namespace
 
 Suffix::Suffix(const Machine& m, Chain c, const Lexer* lexer, u64 most, Holes* shared)
-    : chain(std::move(c)), max_items(most), own(m.lexer && !shared ? std::make_unique<Holes>(*lexer) : nullptr),
+    : chain(std::move(c)), max_items(most), m(m), own(m.lexer && !shared ? std::make_unique<Holes>(*lexer) : nullptr),
       spots(make_spots(m, chain, lexer, shared ? shared : own.get())), exits(m, *spots, most) {}
 
 bool Suffix::joins(Frontiers& f, u32 frontier) {
@@ -58,6 +58,36 @@ std::vector<u32> Suffix::behind_ignored(u32 spot) {
             if (std::find(out.begin(), out.end(), v) == out.end()) out.push_back(v);
     }
     return out;
+}
+
+void Suffix::behind(u32 term, u32 q, bool complete, std::vector<u32>& out) {
+    auto before = [&](u32 spot) {  // the lexeme begins there, or after ignored text
+        for (u32 v : behind_ignored(spot))
+            if (term == END) out.push_back(v);
+            else spots->read(v, term, out);
+    };
+    if (!m.lexer) {
+        if (complete) out.push_back(0);
+        if (term != END) spots->open(term, q, out);
+        return;
+    }
+    if (q == Lexer::BEGIN) {
+        if (spots->begin() != NONE) before(spots->begin());
+        return;
+    }
+    std::vector<Spots::Edge> edges;
+    std::vector<u32> ignored;
+    spots->open(q, edges, ignored);
+    for (auto& e : edges)
+        if (term != END && spots->may_be(e, term)) out.push_back(e.spot);
+    for (u32 v : ignored) before(v);
+}
+
+void Suffix::ends(u32 state, u32 spot, std::vector<u32>& out) {
+    exits.any(state, spot, [&](u32 end) {
+        out.push_back(end);
+        return false;
+    });
 }
 
 bool Suffix::at_end(u32 spot) {

@@ -16,16 +16,22 @@ class Suffix {
     Suffix(const Machine& m, Chain chain, const Lexer* lexer, u64 max_items, Holes* shared = nullptr);
     bool joins(Frontiers& f, u32 frontier);                             // without a lexer: the frontier at place 0
     bool joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
+    // The same in steps, for stacks of another kind. Spots behind the lexeme that is open at place 0 and becomes `term` (or END), q being
+    // a state of the terminal or of the lexer:
+    void behind(u32 term, u32 q, bool complete, std::vector<u32>& out);  // complete: it may be just this
+    void ends(u32 state, u32 spot, std::vector<u32>& out);  // spots at which the rest of a box may end
+    bool at_end(u32 spot);                                  // nothing but ignored text follows
+    u32 begin() { return spots->begin(); }
 
     const Chain chain;
     const u64 max_items;
 
   private:
+    const Machine& m;
     void renew(const Frontiers& f);
     bool accepts(Frontiers& f, u32 frontier, u32 spot);  // the machine before a lexeme that begins at `spot`
     bool can(Frontiers& f, u32 state, u32 node, u32 spot);  // a state of the machine on a stack, at a spot
     std::vector<u32> behind_ignored(u32 spot);
-    bool at_end(u32 spot);  // nothing but ignored text follows
 
     std::unique_ptr<Holes> own;
     std::unique_ptr<Spots> spots;

@@ -91,7 +91,8 @@ def test_scores_may_rule_tokens_out() -> None:
     assert solver().best(scores) == [1, 0]
     assert solver().sample(scores, np.random.default_rng(0)) == [1, 0]
     scores[1, 0] = -np.inf
-    assert solver().best(scores) in ([0, 0], [0, 1], [1, 0], [1, 1])  # all are as bad, and all are sentences
+    asked = solver()
+    asked.commit(dict(enumerate(asked.best(scores))))  # all are as bad: any sentence will do
     with pytest.raises(ValueError, match="no filling has a probability above 0"):
         solver().sample(scores, np.random.default_rng(0))
 

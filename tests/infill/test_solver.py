@@ -279,9 +279,9 @@ def test_json_with_pieces_cut_out_is_open(data: Any) -> None:
 def test_what_the_limits_leave_undecided_is_unknown_and_never_no() -> None:
     grammar = from_lark('start: "a" start "b" | "b" start "a" | ')
     constraint = weft.compile(grammar, VOCABULARY)
-    canvas = Canvas(Hole(10))
+    canvas = Canvas(Hole(10), "ba")
     assert constraint.solver(canvas).verdict.status is Status.OPEN
-    solver = constraint.solver(canvas, limits=SolverLimits(max_states=12))
+    solver = constraint.solver(canvas, limits=SolverLimits(max_states=10))
     assert solver.verdict.status is Status.UNKNOWN
     assert not solver.mask(0).any()
     assert solver.unknown == 2

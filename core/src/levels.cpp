@@ -1,0 +1,188 @@
+#include "levels.hpp"
+
+namespace weft {
+
+constexpr u32 DEEP = 300;  // elements, or stacked states, that one question may run through at once
+
+Levels::Levels(std::shared_ptr<Moves> mv, std::shared_ptr<Stacks> st, std::vector<Place> start, std::vector<Pick> p, Joins j, u64 most)
+    : moves(std::move(mv)), stacks(std::move(st)), picks(std::move(p)), joins(std::move(j)), wide(picks.size() + 1), right(picks.size() + 1), max_places(most) {
+    changed = picks.size() + 1;
+    fronts.push_back(std::make_shared<Front>());
+    fronts[0]->places = std::move(start);
+    count = fronts[0]->places.size();
+}
+
+Levels::Levels(const Levels& before, std::vector<Pick> p)
+    : moves(before.moves), stacks(before.stacks), picks(std::move(p)), joins(before.joins), wide(picks.size() + 1), right(picks.size() + 1), max_places(before.max_places) {
+    std::size_t n = picks.size(), same = 0;
+    changed = n + 1;
+    while (same < std::min(n, before.picks.size()) && picks[same].words == before.picks[same].words) ++same;
+    fronts.assign(before.fronts.begin(), before.fronts.begin() + long(std::min(same + 1, before.fronts.size())));
+    for (auto& f : fronts) count += f->places.size();
+    // A live part is still right where nothing has changed to the right of it, and nothing new can come from the left.
+    bool narrower = n == before.picks.size();
+    for (std::size_t i = 0; i < n && narrower; ++i) {
+        u32 now = picks[i].words, then = before.picks[i].words;
+        narrower = now == then || now == WordSets::NOTHING || moves->words.holds(then, now);
+    }
+    if (!narrower) return;
+    for (changed = n; changed > 0 && picks[changed - 1] == before.picks[changed - 1]; --changed) {}
+    for (std::size_t i = changed; i <= n; ++i) right[i] = before.right[i], wide[i] = before.wide[i];
+}
+
+const Levels::Front& Levels::reach(std::size_t i) {
+    while (fronts.size() <= i) {
+        const Front& from = *fronts.back();
+        u32 words = picks[fronts.size() - 1].words;
+        auto to = std::make_shared<Front>();
+        auto add = [&](u32 open, u32 node) {
+            u32 k = to->at.find(open);
+            if (k == NONE) {
+                to->at.put(open, u32(to->places.size()));
+                to->places.push_back({open, node});
+            } else {
+                to->places[k].stacks = stacks->unite(to->places[k].stacks, node);
+            }
+        };
+        FlatMap seen;
+        auto apply = [&](u32 id, u32 node, const auto& self) -> void {  // calls itself as often as a word ends boxes
+            u64 key = u64(id) << 32 | node;
+            if (seen.find(key) != NONE) return;
+            seen.put(key, 1);
+            for (std::size_t k = 0; k < moves->at(id).outs.size(); ++k) {
+                auto [list, open] = moves->at(id).outs[k];
+                u32 top = node;
+                for (std::size_t d = 0; d < moves->pushed().size(list); ++d) top = stacks->push(moves->pushed().begin(list)[d], top);
+                add(open, top);
+            }
+            if (u32 up = moves->at(id).up; up != Moves::NOTHING)
+                for (std::size_t k = 0; k < stacks->size(node); ++k) {
+                    Below b = stacks->at(node, k);
+                    if (u32 below = moves->summary(up, b.ret); below != NONE) self(below, b.node, self);
+                }
+        };
+        if (words != WordSets::NOTHING)
+            for (const Place& p : from.places) {
+                Moves::Next n = moves->next(p.open, words);
+                if (n.inner != NONE) add(n.inner, p.stacks);
+                if (n.summary != NONE) apply(n.summary, p.stacks, apply);
+            }
+        count += to->places.size();
+        if (count > max_places) throw LimitFault("the canvas has too many different readings", max_places, count, "raise max_states, or leave fewer slots open");
+        fronts.push_back(std::move(to));
+    }
+    return *fronts[i];
+}
+
+bool Levels::ends_before(std::size_t i) {
+    if (i == picks.size() ? bool(joins) : !picks[i].may_end) return false;
+    for (const Place& p : front(i))
+        if (finished(p.open, p.stacks) != Stacks::NOTHING) return true;
+    return false;
+}
+
+bool Levels::open() {
+    std::size_t n = picks.size();
+    // where the live parts are known, the pass from the left may end; it has to go past all that has changed
+    std::size_t to = changed <= n && right[changed] ? changed : n;
+    for (std::size_t i = 0; i < to; ++i)
+        if (ends_before(i)) return true;
+    for (const Place& p : front(to))
+        if (kept(to, p.open, p.stacks) != Stacks::NOTHING) return true;
+    return false;
+}
+
+// Finds the live parts from the right end on, so that no question has to run far.
+void Levels::look_right(std::size_t i) {
+    for (std::size_t k = picks.size() + 1; k-- > i;) {
+        if (right[k]) continue;
+        reach(picks.size());
+        right[k] = std::make_shared<Live>(), wide[k] = fronts[k];
+        for (std::size_t p = 0; p < fronts[k]->places.size(); ++p) live(k, fronts[k]->places[p].open);
+    }
+    changed = std::min(changed, i);
+}
+
+void Levels::too_deep() {
+    depth = 0;
+    throw LimitFault("the canvas is nested too deeply", DEEP, DEEP + 1, "leave fewer slots open");
+}
+
+u32 Levels::live(std::size_t i, u32 open) {
+    if (u32 known = right[i]->open.find(open); known != NONE) return known;
+    Front& w = *wide[i];
+    auto key = [&](u32 id) { return u64(moves->place(id).term) << 32 | moves->place(id).ret; };
+    if (w.places.size() && w.together.find(key(w.places[0].open)) == NONE)
+        for (const Place& p : w.places) {
+            u32 all = w.together.find(key(p.open));
+            if (all == NONE) w.together.put(key(p.open), p.stacks);
+            else w.together.set(key(p.open), stacks->unite(all, p.stacks));
+        }
+    u32 all = w.together.find(key(open));
+    if (++depth > DEEP) too_deep();
+    u32 part = all == NONE ? u32(Stacks::NOTHING) : kept(i, open, all);
+    --depth;
+    right[i]->open.put(open, part);
+    return part;
+}
+
+u32 Levels::kept(std::size_t i, u32 open, u32 node) {
+    if (i == picks.size()) return joins ? joins(open, node) : finished(open, node);
+    u32 out = picks[i].may_end ? finished(open, node) : u32(Stacks::NOTHING);
+    if (picks[i].words == WordSets::NOTHING) return out;
+    Moves::Next n = moves->next(open, picks[i].words);
+    if (n.inner != NONE) out = stacks->unite(out, stacks->meet(node, live(i + 1, n.inner)));
+    if (n.summary != NONE) out = stacks->unite(out, kept_by(i, n.summary, node));
+    return out;
+}
+
+u32 Levels::kept_by(std::size_t i, u32 id, u32 node) {
+    u64 key = u64(id) << 32 | node;
+    if (u32 known = right[i]->by.find(key); known != NONE) return known;
+    u32 base = right[i]->base.find(id);
+    if (base == NONE) {
+        base = Stacks::NOTHING;
+        for (std::size_t k = 0; k < moves->at(id).outs.size(); ++k) {
+            auto [list, open] = moves->at(id).outs[k];
+            u32 part = live(i + 1, open);
+            for (std::size_t d = moves->pushed().size(list); d-- > 0;) part = stacks->pop(part, moves->pushed().begin(list)[d]);
+            base = stacks->unite(base, part);
+        }
+        right[i]->base.put(id, base);
+    }
+    u32 out = stacks->meet(node, base);
+    if (u32 up = moves->at(id).up; up != Moves::NOTHING) {
+        std::vector<Below> parts;
+        for (std::size_t k = 0; k < stacks->size(node); ++k) {
+            Below b = stacks->at(node, k);
+            if (u32 below = moves->summary(up, b.ret); below != NONE) parts.push_back({b.ret, kept_by(i, below, b.node)});
+        }
+        out = stacks->unite(out, stacks->of(parts));
+    }
+    right[i]->by.put(key, out);
+    return out;
+}
+
+u32 Levels::finished(u32 open, u32 node) {
+    if (!moves->may_end(open)) return Stacks::NOTHING;
+    return moves->place(open).term == END ? node : finals(moves->place(open).ret, node);
+}
+
+u32 Levels::finals(u32 ret, u32 node) {
+    if (ret == Frontiers::ACCEPT) return node;
+    if (!moves->m.is_final[ret]) return Stacks::NOTHING;
+    u64 key = u64(ret) << 32 | node;
+    if (u32 known = final_parts.find(key); known != NONE) return known;
+    if (++depth > DEEP) too_deep();
+    std::vector<Below> parts;
+    for (std::size_t k = 0; k < stacks->size(node); ++k) {
+        Below b = stacks->at(node, k);
+        parts.push_back({b.ret, finals(b.ret, b.node)});
+    }
+    --depth;
+    u32 out = stacks->of(parts);
+    final_parts.put(key, out);
+    return out;
+}
+
+}  // namespace weft

@@ -1,0 +1,80 @@
+// A canvas of slots against a grammar: what may stand before each element.
+//
+// Front i: every open place that some filling of the elements to the left leads to, each with the set of all stacks below it.
+// Live i:  the part of it from which the elements to the right can be filled so that the whole is a sentence.
+//
+//   slots:    0       1       2      ]
+//   fronts: start   "["     "[1"    "[1]"      all fillings at once; sets of stacks are unions, so a front stays small
+//             {}    {], 1}   ...               where brackets may open freely
+//
+// The canvas can be filled if the last front has a place where the text may end. Exact, and no search: one pass from the left, one from
+// the right (post* and pre* of a pushdown system over finite sets of stacks: Bouajjani, Esparza & Maler 1997).
+// An order changes a few elements of a canvas: what stands to their left keeps its fronts, what stands to their right its live parts.
+#pragma once
+
+#include <memory>
+
+#include "moves.hpp"
+#include "stacks.hpp"
+
+namespace weft {
+
+struct Place {  // an open place and a set of stacks below it
+    u32 open, stacks;
+};
+
+struct Pick {      // what an element can be
+    u32 words;     // see WordSets
+    bool may_end;  // nothing but end tokens need follow from here on
+    bool operator==(const Pick& o) const { return words == o.words && may_end == o.may_end; }
+};
+
+class Levels {
+  public:
+    // The part of the stacks below an open place with which the text and what stands to the right of all elements are a sentence.
+    using Joins = std::function<u32(u32 open, u32 stacks)>;
+    // start: where the text stands before element 0. joins: empty where nothing stands to the right. max_places: over all fronts.
+    Levels(std::shared_ptr<Moves> moves, std::shared_ptr<Stacks> stacks, std::vector<Place> start, std::vector<Pick> picks, Joins joins, u64 max_places);
+    Levels(const Levels& before, std::vector<Pick> picks);  // the same canvas after some orders: same start, same right side
+
+    bool open();                                   // some filling is a sentence
+    const std::vector<Place>& front(std::size_t i) { return reach(i).places; }
+    // Whether a sentence can follow from a place before element i. It must be one that some filling leads to.
+    bool lives(std::size_t i, u32 open, u32 stacks) {
+        look_right(i);
+        return kept(i, open, stacks) != Stacks::NOTHING;
+    }
+    bool ends_before(std::size_t i);               // with some filling the text may end before element i
+
+    const std::shared_ptr<Moves> moves;
+    const std::shared_ptr<Stacks> stacks;
+
+  private:
+    struct Front {
+        std::vector<Place> places;
+        FlatMap at, together;  // open place -> which of `places`; (terminal, state after it) -> all stacks, whatever the lexeme is in
+    };
+    struct Live {
+        FlatMap open, by, base;  // open place, (summary, stacks), summary -> stacks
+    };
+    const Front& reach(std::size_t i);
+    void look_right(std::size_t i);
+    u32 live(std::size_t i, u32 open);
+    u32 kept(std::size_t i, u32 open, u32 stacks);
+    u32 kept_by(std::size_t i, u32 summary, u32 stacks);
+    u32 finished(u32 open, u32 stacks);            // the part of the stacks with which the text is a sentence
+    u32 finals(u32 ret, u32 stacks);
+    [[noreturn]] void too_deep();
+
+    std::vector<Pick> picks;
+    Joins joins;
+    std::vector<std::shared_ptr<Front>> fronts;    // as far as they are known
+    std::vector<std::shared_ptr<Front>> wide;      // of a canvas before that allowed more: the live parts are parts of these
+    std::vector<std::shared_ptr<Live>> right;      // null where not known
+    std::size_t changed = 0;                       // no live part of elements before this one is known
+    FlatMap final_parts;
+    u64 max_places, count = 0;
+    u32 depth = 0;
+};
+
+}  // namespace weft

@@ -1,0 +1,362 @@
+#include "moves.hpp"
+
+#include "frontier.hpp"
+
+namespace weft {
+
+Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
+    : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
+    if (lexer) first_special = lexer->size();
+    lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
+}
+
+std::size_t Moves::bytes() const {
+    return words.bytes() + lex_sets.bytes() + push_lists.bytes() + rest_sets.bytes() + exit_sets.bytes() + opens.bytes() + lex_ids.bytes() + reading_ids.bytes() +
+           read_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
+}
+
+void Moves::check_size() {
+    if (bytes() > limit) throw LimitFault("the tables for canvases have grown too large", limit, bytes(), "raise cache_bytes of Limits, or leave fewer slots open");
+}
+
+// -- lexical states ---------------------------------------------------------------------------------------------------
+
+u32 Moves::lex(u32 term, u32 q) {
+    if (lexer) return q;
+    u64 key = u64(term) << 32 | q;
+    u32 x = lex_ids.find(key);
+    if (x == NONE) lex_ids.put(key, x = u32(lex_list.size())), lex_list.emplace_back(term, q);
+    return x;
+}
+
+bool Moves::accepts(u32 x) const {
+    auto [t, q] = lex_list[x];
+    return m.terminals[t]->special != NONE ? q == 1 : m.terminals[t]->accepts(q);
+}
+
+bool Moves::alive(u32 x, u32 term) const {
+    if (!lexer) return true;
+    if (x >= first_special) return term != Frontiers::ACCEPT && term != END && m.terminals[term]->special == x - first_special;
+    if (x == Lexer::BEGIN) return true;
+    const TermBits& live = lexer->terms(lexer->live(x));
+    auto has = [&](u32 t) {
+        for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k)
+            if (live[k >> 6] >> (k & 63) & 1) return true;
+        return false;
+    };
+    if (term != END && has(term)) return true;
+    for (u32 t = 0; t < lexer->terminals(); ++t)
+        if (lexer->is_ignored(t) && has(t)) return true;
+    return false;
+}
+
+bool Moves::completes(u32 label, u32 term) const {
+    if (term == END) return false;
+    if (label == WHOLE) return true;
+    if (label >= first_special) return m.terminals[term]->special == label - first_special;
+    const auto& win = lexer->winners(label);
+    return std::binary_search(win.begin(), win.end(), term);
+}
+
+// After one symbol: `go` if the lexeme goes on, and `next` if it has ended before the symbol as `label`; NONE for what cannot be.
+// Without a lexer a lexeme ends behind the symbol: `next` is FRESH then.
+void Moves::step(u32 x, u32 symbol, u32& go, u32& label, u32& next) {
+    go = label = next = NONE;
+    if (!lexer) {
+        auto [t, q] = lex_list[x];
+        const Terminal& terminal = *m.terminals[t];
+        if (terminal.special != NONE) {
+            if (q == 0 && symbol == WordSets::SPECIAL + terminal.special) go = lex(t, 1);
+        } else if (symbol < 256) {
+            if (u32 to = terminal.step(q, u8(symbol)); to != DEAD) go = lex(t, to);
+        }
+        if (go != NONE && accepts(go)) label = WHOLE, next = FRESH;
+        return;
+    }
+    bool begins = x == Lexer::BEGIN, behind = x >= first_special;
+    if (symbol >= WordSets::SPECIAL) {
+        u32 to = first_special + symbol - WordSets::SPECIAL;
+        if (begins) go = to;
+        else if (behind) label = x, next = to;
+        else if (lexer->label(x)) label = lexer->label(x), next = to;
+        return;
+    }
+    if (behind) {
+        if (u32 to = lexer->go(Lexer::BEGIN, u8(symbol)); to != DEAD) label = x, next = to;
+        return;
+    }
+    if (u32 to = lexer->go(x, u8(symbol)); to != DEAD) go = to;
+    if (begins || !lexer->label(x)) return;
+    if (u32 to = lexer->next(x, u8(symbol)); to != DEAD) label = lexer->label(x), next = to;
+}
+
+// Kinds of bytes that leave the state as it is and end nothing.
+u64 Moves::loops(u32 x) {
+    u32 known = loop_ids.find(x);
+    if (known != NONE) return loop_kinds[known];
+    u64 leave = 0, all = 0;
+    for (u32 b = 0; b < 256; ++b) {
+        u32 go, label, next;
+        step(x, b, go, label, next);
+        all |= u64(1) << kind[b];
+        if (go != x || next != NONE) leave |= u64(1) << kind[b];
+    }
+    loop_ids.put(x, u32(loop_kinds.size()));
+    loop_kinds.push_back(all & ~leave);
+    return all & ~leave;
+}
+
+// -- sets -------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+u64 pair_key(u32 a, u32 b) { return a < b ? u64(a) << 32 | b : u64(b) << 32 | a; }
+
+template <class T>
+std::vector<T> both(const SpanPool<T>& pool, u32 a, u32 b) {
+    std::vector<T> out(pool.size(a) + pool.size(b));
+    std::merge(pool.begin(a), pool.begin(a) + pool.size(a), pool.begin(b), pool.begin(b) + pool.size(b), out.begin());
+    return out;
+}
+
+}  // namespace
+
+u32 Moves::unite_lexes(u32 a, u32 b) {
+    if (a == b || b == 0) return a;
+    if (a == 0) return b;
+    u32 known = lexes_united.find(pair_key(a, b));
+    if (known != NONE) return known;
+    auto all = both(lex_sets, a, b);
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    u32 out = lex_sets.intern(all);
+    lexes_united.put(pair_key(a, b), out);
+    return out;
+}
+
+u32 Moves::unite_rests(u32 a, u32 b) {
+    if (a == b || b == NOTHING) return a;
+    if (a == NOTHING) return b;
+    u32 known = rests_united.find(pair_key(a, b));
+    if (known != NONE) return known;
+    auto all = both(rest_sets, a, b);
+    std::size_t n = 0;
+    for (auto& r : all)
+        if (n && all[n - 1].lex == r.lex) all[n - 1].set = words.unite(all[n - 1].set, r.set);
+        else all[n++] = r;
+    u32 out = rest_sets.intern(all.data(), n);
+    rests_united.put(pair_key(a, b), out);
+    return out;
+}
+
+u32 Moves::unite_exits(u32 a, u32 b) {
+    if (a == b || b == 0) return a;
+    if (a == 0) return b;
+    u32 known = exits_united.find(pair_key(a, b));
+    if (known != NONE) return known;
+    auto all = both(exit_sets, a, b);
+    std::size_t n = 0;
+    for (auto& e : all)
+        if (n && all[n - 1].label == e.label) all[n - 1].rests = unite_rests(all[n - 1].rests, e.rests);
+        else all[n++] = e;
+    u32 out = exit_sets.intern(all.data(), n);
+    exits_united.put(pair_key(a, b), out);
+    return out;
+}
+
+// -- reading words ----------------------------------------------------------------------------------------------------
+
+u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest word
+    u64 key = u64(set) << 32 | x;
+    u32 known = reading_ids.find(key);
+    if (known != NONE) return known;
+    Reading r{0, 0};
+    if (set != WordSets::NOTHING && !(words.kinds(set) & ~loops(x))) {
+        r.inner = lex_sets.intern(&x, 1);
+    } else {
+        if (words.ends(set)) r.inner = lex_sets.intern(&x, 1);
+        words.each(set, [&](u32 symbol, u32 rest) {
+            u32 go, label, next;
+            step(x, symbol, go, label, next);
+            if (go != NONE) {
+                Reading below = readings[reading(rest, go)];
+                r.inner = unite_lexes(r.inner, below.inner);
+                r.exits = unite_exits(r.exits, below.exits);
+            }
+            if (next == NONE) return;
+            Rest left{next, next == FRESH ? words.without_end(rest) : rest};
+            if (left.set == WordSets::NOTHING) return;
+            Exit e{label, rest_sets.intern(&left, 1)};
+            r.exits = unite_exits(r.exits, exit_sets.intern(&e, 1));
+        });
+    }
+    if (readings.size() % 4096 == 0) check_size();
+    reading_ids.put(key, known = u32(readings.size()));
+    readings.push_back(r);
+    return known;
+}
+
+// What of a reading there is for one terminal: ignored text may come first.
+void Moves::filter(u32 id, u32 term, u32& inner, u32& rests) {
+    Reading r = readings[id];
+    if (!lexer) {
+        inner = unite_lexes(inner, r.inner);
+    } else {
+        std::vector<u32> keep;
+        for (std::size_t k = 0; k < lex_sets.size(r.inner); ++k)
+            if (u32 x = lex_sets.begin(r.inner)[k]; alive(x, term)) keep.push_back(x);
+        inner = unite_lexes(inner, lex_sets.intern(keep));
+    }
+    for (std::size_t k = 0; k < exit_sets.size(r.exits); ++k) {
+        Exit e = exit_sets.begin(r.exits)[k];
+        if (completes(e.label, term)) rests = unite_rests(rests, e.rests);
+        if (!ignorable(e.label)) continue;
+        Read after = read(e.rests, term);
+        inner = unite_lexes(inner, after.inner);
+        rests = unite_rests(rests, after.rests);
+    }
+}
+
+Moves::Read Moves::read(u32 rests, u32 term) {
+    u64 key = u64(rests) << 32 | term;
+    u32 known = read_ids.find(key);
+    if (known != NONE) return reads[known];
+    Read out{0, NOTHING};
+    for (std::size_t k = 0; k < rest_sets.size(rests); ++k) {
+        Rest r = rest_sets.begin(rests)[k];
+        u32 x = r.lex == FRESH ? lex(term, m.terminals[term]->special != NONE ? 0 : m.terminals[term]->start) : r.lex;
+        if (alive(x, term)) filter(reading(r.set, x), term, out.inner, out.rests);
+    }
+    read_ids.put(key, u32(reads.size()));
+    reads.push_back(out);
+    return out;
+}
+
+u32 Moves::open(u32 term, u32 ret, std::vector<u32> lexes) {
+    std::sort(lexes.begin(), lexes.end());
+    lexes.erase(std::unique(lexes.begin(), lexes.end()), lexes.end());
+    Open o{term, ret, lex_sets.intern(lexes)};
+    return opens.intern(&o, 1);
+}
+
+bool Moves::may_end(u32 id) const {
+    Open o = place(id);
+    for (std::size_t k = 0; k < lex_sets.size(o.lexes); ++k)
+        if (may_end(o.term, lex_sets.begin(o.lexes)[k])) return true;
+    return false;
+}
+
+bool Moves::may_end(u32 term, u32 x) const {
+    if (!lexer) return term == END || accepts(x);
+    if (x == Lexer::BEGIN) return term == END;
+    u32 label = x >= first_special ? x : lexer->label(x);
+    return label && (term == END ? ignorable(label) : completes(label, term));
+}
+
+// -- boxes ------------------------------------------------------------------------------------------------------------
+
+Moves::Next Moves::next(u32 id, u32 set) {
+    u64 key = u64(id) << 32 | set;
+    u32 known = next_ids.find(key);
+    if (known != NONE) return nexts[known];
+    Open o = place(id);
+    u32 inner = 0, rests = NOTHING;
+    for (std::size_t k = 0; k < lex_sets.size(o.lexes); ++k) {
+        if (!lexer && o.term == END) break;
+        u32 x = lex_sets.begin(o.lexes)[k];
+        filter(reading(set, x), o.term, inner, rests);
+        if (!lexer && accepts(x)) {
+            Rest all{FRESH, set};
+            rests = unite_rests(rests, rest_sets.intern(&all, 1));
+        }
+    }
+    Next n{NONE, NONE};
+    if (inner) {
+        Open to{o.term, o.ret, inner};
+        n.inner = opens.intern(&to, 1);
+    }
+    if (rests != NOTHING) n.summary = summary(rests, o.ret);
+    next_ids.put(key, u32(nexts.size()));
+    nexts.push_back(n);
+    return n;
+}
+
+// Puts what a called box does into its caller's summary; ret NONE: a tail call, nothing is pushed.
+void Moves::add(Summary& to, const Summary& from, u32 ret) {
+    std::vector<u32> pushes;
+    for (const Out& out : from.outs) {
+        u32 list = out.pushes;
+        if (ret != NONE) {
+            pushes.assign(1, ret);
+            pushes.insert(pushes.end(), push_lists.begin(list), push_lists.begin(list) + push_lists.size(list));
+            list = push_lists.intern(pushes);
+        }
+        to.outs.push_back({list, out.open});
+    }
+}
+
+u32 Moves::summary(u32 rests, u32 ret) {  // ends: a call reads less or calls boxes of higher rank
+    if (rests == NOTHING) return NONE;
+    u64 key = u64(rests) << 32 | ret;
+    u32 known = summary_ids.find(key);
+    if (known != NONE) return known == NONE - 1 ? NONE : known;
+    Summary s;
+    auto take = [&](u32 id, u32 below) {
+        if (id == NONE) return;
+        add(s, summaries[id], below);
+        if (below == NONE) s.up = unite_rests(s.up, summaries[id].up);
+    };
+    if (ret == Frontiers::ACCEPT) {
+        if (lexer)
+            if (Read r = read(rests, END); r.inner) {
+                Open o{END, ret, r.inner};
+                s.outs.push_back({0, opens.intern(&o, 1)});
+            }
+    } else {
+        for (u32 k = m.scan_at[ret]; k < m.scan_at[ret + 1]; ++k) {
+            auto [term, after] = m.scans[k];
+            Read r = read(rests, term);
+            if (r.inner) {
+                Open o{term, after, r.inner};
+                s.outs.push_back({0, opens.intern(&o, 1)});
+            }
+            take(summary(r.rests, after), NONE);
+        }
+        for (u32 k = m.call_at[ret]; k < m.call_at[ret + 1]; ++k) {
+            auto [box, after] = m.calls[k];
+            u32 id = summary(rests, m.entry[box]);
+            if (id == NONE) continue;
+            bool tail = m.only_final[after];
+            take(id, tail ? NONE : after);
+            if (!tail) take(summary(summaries[id].up, after), NONE);
+        }
+        if (m.is_final[ret]) s.up = unite_rests(s.up, rests);
+    }
+    // one open place for each way to push: its lexical states together
+    auto same = [&](const Out& a, const Out& b) { return a.pushes == b.pushes && place(a.open).term == place(b.open).term && place(a.open).ret == place(b.open).ret; };
+    std::sort(s.outs.begin(), s.outs.end(), [&](const Out& a, const Out& b) {
+        const Open &x = place(a.open), &y = place(b.open);
+        return std::tie(a.pushes, x.term, x.ret, x.lexes) < std::tie(b.pushes, y.term, y.ret, y.lexes);
+    });
+    std::size_t n = 0;
+    for (const Out& out : s.outs) {
+        if (n && same(s.outs[n - 1], out)) {
+            Open o = place(out.open);
+            o.lexes = unite_lexes(o.lexes, place(s.outs[n - 1].open).lexes);
+            s.outs[n - 1].open = opens.intern(&o, 1);
+        } else {
+            s.outs[n++] = out;
+        }
+    }
+    s.outs.resize(n);
+    if (s.outs.empty() && s.up == NOTHING) {
+        summary_ids.put(key, NONE - 1);
+        return NONE;
+    }
+    summary_bytes += sizeof(Summary) + n * sizeof(Out);
+    if (summaries.size() % 256 == 0) check_size();
+    summary_ids.put(key, known = u32(summaries.size()));
+    summaries.push_back(std::move(s));
+    return known;
+}
+
+}  // namespace weft

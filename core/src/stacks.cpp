@@ -1,0 +1,65 @@
+#include "stacks.hpp"
+
+namespace weft {
+
+u32 Stacks::intern(const Below* p, std::size_t n) {
+    u32 set = nodes.intern(p, n);
+    if (nodes.size() > limit) throw LimitFault("the canvas has too many different readings", limit, nodes.size(), "raise max_states, or leave fewer slots open");
+    return set;
+}
+
+u32 Stacks::known(const FlatMap& done, bool meet, u32 a, u32 b) const {
+    if (a == b) return a;
+    if (a == NOTHING || b == NOTHING) return meet ? u32(NOTHING) : a + b - NOTHING;
+    return done.find(key(a, b));
+}
+
+// Stacks may be deep: what is under way is kept in a list, not in calls.
+u32 Stacks::combine(FlatMap& done, bool meet, u32 a, u32 b) {
+    struct Frame {
+        u32 a, b;
+        std::size_t i, j, base;  // base: where its entries begin in `entries`
+    };
+    if (u32 out = known(done, meet, a, b); out != NONE) return out;
+    std::vector<Frame> open{{a, b, 0, 0, 0}};
+    entries.clear();
+    while (!open.empty()) {
+        Frame& f = open.back();
+        std::size_t n = nodes.size(f.a), m = nodes.size(f.b);
+        bool waits = false;
+        while (!waits && (f.i < n || f.j < m)) {
+            Below x = f.i < n ? nodes.begin(f.a)[f.i] : Below{NONE, NOTHING}, y = f.j < m ? nodes.begin(f.b)[f.j] : Below{NONE, NOTHING};
+            if (x.ret != y.ret) {
+                if (!meet) entries.push_back(std::min(x, y));
+                x.ret < y.ret ? ++f.i : ++f.j;
+                continue;
+            }
+            u32 below = known(done, meet, x.node, y.node);
+            if (below == NONE) {
+                open.push_back({x.node, y.node, 0, 0, entries.size()});
+                waits = true;
+            } else {
+                if (below != NOTHING) entries.push_back({x.ret, below});
+                ++f.i, ++f.j;
+            }
+        }
+        if (waits) continue;
+        done.put(key(f.a, f.b), intern(entries.data() + f.base, entries.size() - f.base));
+        entries.resize(f.base);
+        open.pop_back();
+    }
+    return known(done, meet, a, b);
+}
+
+u32 Stacks::of(std::vector<Below>& entries) {
+    std::sort(entries.begin(), entries.end());
+    std::size_t n = 0;
+    for (auto& e : entries) {
+        if (e.node == NOTHING) continue;
+        if (n && entries[n - 1].ret == e.ret) entries[n - 1].node = unite(entries[n - 1].node, e.node);
+        else entries[n++] = e;
+    }
+    return intern(entries.data(), n);
+}
+
+}  // namespace weft

@@ -1,0 +1,75 @@
+#include "wordsets.hpp"
+
+namespace weft {
+
+WordSets::WordSets(const Trie& trie) : kind(trie.kind) {
+    intern(nullptr, 0);
+    u64 ends = ENDS;
+    intern(&ends, 1);
+    std::vector<u32> set(trie.nodes());
+    std::vector<u64> edges;
+    for (u32 n = trie.nodes(); n-- > 0;) {  // children stand behind their parents
+        edges.clear();
+        if (n && trie.rank[n] != trie.rank[n + 1]) edges.push_back(ENDS);
+        for (u32 k = trie.kid_at[n]; k < trie.kid_at[n + 1]; ++k) edges.push_back((u64(trie.kid_byte[k]) + 1) << 32 | set[trie.kid[k]]);
+        set[n] = intern(edges.data(), edges.size());
+    }
+    tokens = trie.nodes() ? set[0] : NOTHING;
+}
+
+u32 WordSets::vocabulary(u32 specials) {
+    u32 all = tokens;
+    for (u32 k = 0; k < specials; ++k) all = unite(all, special(k));
+    return all;
+}
+
+u32 WordSets::word(std::string_view bytes) {
+    u32 set = EMPTY_WORD;
+    for (std::size_t i = bytes.size(); i-- > 0;) set = edge(u8(bytes[i]), set);
+    return set;
+}
+
+u32 WordSets::intern(const u64* edges, std::size_t n) {
+    u32 set = sets.intern(edges, n);
+    if (set < below.size()) return set;
+    u64 kinds = 0;
+    for (std::size_t k = 0; k < n; ++k) {
+        if (edges[k] == ENDS) continue;
+        u32 symbol = u32(edges[k] >> 32) - 1;
+        kinds |= symbol >= SPECIAL ? ALL : u64(1) << kind[symbol] | below[u32(edges[k])];
+    }
+    below.push_back(kinds);
+    return set;
+}
+
+u32 WordSets::without_end(u32 set) {
+    if (!ends(set)) return set;
+    std::vector<u64> edges(sets.begin(set) + 1, sets.begin(set) + sets.size(set));
+    return intern(edges.data(), edges.size());
+}
+
+u32 WordSets::unite(u32 a, u32 b) {
+    if (a == b || b == NOTHING) return a;
+    if (a == NOTHING) return b;
+    if (a > b) std::swap(a, b);
+    u64 key = u64(a) << 32 | b;
+    if (u32 known = united.find(key); known != NONE) return known;
+    std::size_t base = scratch.size(), i = 0, j = 0, n = sets.size(a), m = sets.size(b);
+    while (i < n || j < m) {
+        u64 x = i < n ? sets.begin(a)[i] : ~u64(0), y = j < m ? sets.begin(b)[j] : ~u64(0);
+        u64 e = std::min(x, y);
+        if (x >> 32 == y >> 32 && x != y) {
+            u32 to = unite(u32(x), u32(y));  // as deep as the longest word
+            e = (x >> 32) << 32 | to, ++i, ++j;
+        } else {
+            i += x == e, j += y == e;
+        }
+        scratch.push_back(e);
+    }
+    u32 set = intern(scratch.data() + base, scratch.size() - base);
+    scratch.resize(base);
+    united.put(key, set);
+    return set;
+}
+
+}  // namespace weft

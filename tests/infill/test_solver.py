@@ -281,7 +281,7 @@ def test_what_the_limits_leave_undecided_is_unknown_and_never_no() -> None:
     constraint = weft.compile(grammar, VOCABULARY)
     canvas = Canvas(Hole(10), "ba")
     assert constraint.solver(canvas).verdict.status is Status.OPEN
-    solver = constraint.solver(canvas, limits=SolverLimits(max_states=10))
+    solver = constraint.solver(canvas, limits=SolverLimits(max_states=11))
     assert solver.verdict.status is Status.UNKNOWN
     assert not solver.mask(0).any()
     assert solver.unknown == 2

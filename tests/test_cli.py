@@ -295,6 +295,16 @@ def test_a_reader_that_goes_away_leaves_no_traceback() -> None:
         assert (ran.stderr.read(), ran.wait()) == (b"", 1)
 
 
+def test_who_is_asked_for_standard_input_in_a_terminal_is_told() -> None:
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    os.write(ours, b"a\n\x04")
+    command = [sys.executable, "-m", "weft", "check", "--regex", "a"]
+    ran = subprocess.run(command, stdin=theirs, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout) == (0, "COMPLETE\n")
+    assert ran.stderr == "reading standard input, up to an end of file\n"
+
+
 def test_an_interrupt_leaves_no_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> str:
         raise KeyboardInterrupt

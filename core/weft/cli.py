@@ -389,6 +389,8 @@ def options(
 
 def read_file(name: str, *, hint: str = "") -> str:
     """The text of a file, or of standard input for "-"."""
+    if name == "-" and sys.stdin.isatty():
+        print("reading standard input, up to an end of file", file=sys.stderr)
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         return data.decode("utf-8")

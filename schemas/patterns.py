@@ -510,9 +510,9 @@ def _is_guarded(node: Node) -> bool:
     return (
         isinstance(node, Times)
         and isinstance(node.item, Concat)
+        and len(node.item.items) > 1
         and isinstance(node.item.items[-1], Chars)
         and all(isinstance(item, Look) for item in node.item.items[:-1])
-        and not _plain(node)
     )
 
 

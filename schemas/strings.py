@@ -255,8 +255,6 @@ def check_rule(rule: Rule, pointer: str) -> None:
     """Raise a SchemaError with the place if the rule cannot be turned into an expression."""
     try:
         rule_text(rule)
-        if rule.kind == "pattern":
-            patterns.searcher(rule.source)
     except patterns.PatternError as error:
         raise SchemaError(
             f"the pattern cannot be kept: {error}",

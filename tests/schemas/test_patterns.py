@@ -37,6 +37,7 @@ def accepts(schema: object, value: object) -> bool:
         ("^((?!mode)(?!Mode).)*$", ["", "mod", "moMod", "é"], ["mode", "xMode", "modemode", "\n"]),
         ("^x(?:(?!-$)[a-z-]){2,3}$", ["xa-b", "x--a"], ["xa-", "xa", "xab-", "xabcd"]),
         ("(?:(?=[ab]c)[a-c]|d)e", ["de"], ["ae", "ace"]),
+        ("^(?:)*a()+$", ["a"], ["", "aa"]),
         ("^[a-z]{2,3}?$", ["ab", "abc"], ["a", "abcd"]),
         ("^(?:ab){2}$", ["abab"], ["ab", "ababab"]),
         ("^\\/\\-$", ["/-"], ["\\/-"]),

@@ -52,7 +52,7 @@ class SpecReader {
         if (type == types.end()) throw nb::type_error("not an expression of weft.grammar.grammar");
         Expr e{};
         e.kind = Expr::Kind(type - types.begin());
-        std::vector<u32> items, code_points;
+        std::size_t first_item = items.size(), first_point = code_points.size();
         switch (e.kind) {
             case Expr::Literal: e.text = bytes(field(h, 0)); break;
             case Expr::Pattern: e.text = text(field(h, 0)), e.flags = text(field(h, 1)); break;
@@ -83,9 +83,10 @@ class SpecReader {
             default:
                 for (nb::handle x : a<nb::tuple>(field(h, 0), "the parts of an expression must be a tuple")) items.push_back(expression(x, depth + 1));
         }
-        e.first = u32(g.children.size()), e.count = u32(items.size()), e.points = u32(g.points.size());
-        g.children.insert(g.children.end(), items.begin(), items.end());
-        g.points.insert(g.points.end(), code_points.begin(), code_points.end());
+        e.first = u32(g.children.size()), e.count = u32(items.size() - first_item), e.points = u32(g.points.size());
+        g.children.insert(g.children.end(), items.begin() + long(first_item), items.end());
+        g.points.insert(g.points.end(), code_points.begin() + long(first_point), code_points.end());
+        items.resize(first_item), code_points.resize(first_point);
         g.exprs.push_back(e);
         seen.put(self, u32(g.exprs.size()) - 1);
         return u32(g.exprs.size()) - 1;
@@ -131,7 +132,8 @@ class SpecReader {
     }
     const Limits& limits;
     std::vector<PyObject*> types;
-    FlatMap seen;  // by address
+    FlatMap seen;                         // by address
+    std::vector<u32> items, code_points;  // of the expressions that are being read, the innermost last
 };
 
 // One argument for a mask of `words` words: what the caller lends is checked, never resized.

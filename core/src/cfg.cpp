@@ -2,14 +2,14 @@
 
 namespace weft {
 
-std::shared_ptr<const Terminal> TerminalCache::find(const std::string& key) {
+std::shared_ptr<const Terminal> TerminalCache::find(const Hash128& key) {
     std::lock_guard<std::mutex> guard(lock);
     auto it = map.find(key);
     return it == map.end() ? nullptr : it->second;
 }
 
-void TerminalCache::put(const std::string& key, const std::shared_ptr<const Terminal>& t) {
-    u64 size = key.size() + 200;
+void TerminalCache::put(const Hash128& key, const std::shared_ptr<const Terminal>& t) {
+    u64 size = 200;
     for (auto& p : t->parts) size += p.dfa->next.size() * 4 + p.dfa->size() * 24;
     std::lock_guard<std::mutex> guard(lock);
     make_room(size);
@@ -20,14 +20,14 @@ void TerminalCache::make_room(u64 size) {
     if (used + size > limit) map.clear(), trees.clear(), used = 0;
 }
 
-RxPtr TerminalCache::find_tree(const std::string& key) {
+RxPtr TerminalCache::find_tree(const Hash128& key) {
     std::lock_guard<std::mutex> guard(lock);
     auto it = trees.find(key);
     return it == trees.end() ? nullptr : it->second;
 }
 
-void TerminalCache::put_tree(const std::string& key, const RxPtr& rx) {
-    u64 size = key.size() * 16 + 4096;  // the tree, and the automaton that may be kept with it
+void TerminalCache::put_tree(const Hash128& key, const RxPtr& rx, u64 size) {
+    size = size * 16 + 4096;  // the tree, and the automaton that may be kept with it
     std::lock_guard<std::mutex> guard(lock);
     make_room(size);
     if (size <= limit && trees.emplace(key, rx).second) used += size;
@@ -79,41 +79,47 @@ u32 Regular::terminal_named(std::string_view name) const {
     return it == names.end() ? NONE : it->second;
 }
 
-constexpr std::size_t LONGEST_KEY = std::size_t(16) << 20;  // bytes
+constexpr u64 LONGEST = u64(16) << 20;  // bytes
 
-void Regular::key(u32 i, std::string& out) const {
+const Hash128& Regular::name(u32 i) {
+    if (known.empty()) known.resize(g.exprs.size());
+    if (known[i].size) return known[i].hash;
     const Expr& e = g.exprs[i];
-    // expressions and terminals that use each other twice grow by doubling
-    if (out.size() > LONGEST_KEY) throw LimitFault("a regular expression is too large when it is written out", LONGEST_KEY, out.size(), "use its parts less often");
-    auto number = [&](u32 n) { out.append(reinterpret_cast<const char*>(&n), 4); };
-    if (e.kind == Expr::Ref) {  // by what it stands for, not by its name
-        key(g.terminals[names.at(e.text)].expr, out);
-        return;
-    }
-    out.push_back(char('A' + e.kind));
-    number(u32(e.text.size()));
-    out.append(e.text);
-    if (e.kind == Expr::Pattern) out.append(e.flags), out.push_back('/');
-    if (e.kind == Expr::Repeat) number(e.min), number(e.max);
-    if (e.count || e.kind == Expr::Seq || e.kind == Expr::Alt) {
-        number(e.count);
-        for (u32 k = 0; k < e.count; ++k) key(g.children[e.first + k], out);
+    Name n;
+    if (e.kind == Expr::Ref) {  // what it stands for, not what it is called
+        u32 t = g.terminals[names.at(e.text)].expr;
+        name(t);
+        n = known[t];
+    } else {
+        n.size = 5 + e.text.size();
+        n.hash.add(e.kind), n.hash.add(e.text);
+        if (e.kind == Expr::Pattern) n.hash.add(e.flags);
+        if (e.kind == Expr::Repeat) n.hash.add(e.min), n.hash.add(e.max);
+        n.hash.add(e.count);
+        for (u32 k = 0; k < e.count; ++k) {
+            u32 child = g.children[e.first + k];
+            n.hash.add(name(child).a), n.hash.add(name(child).b);
+            n.size += known[child].size;
+        }
         if (e.kind == Expr::Spelled)
-            for (u32 k = 0; k + 1 < e.count; ++k) number(g.points[e.points + k]);
+            for (u32 k = 0; k + 1 < e.count; ++k) n.hash.add(g.points[e.points + k]);
     }
+    // expressions and terminals that use each other twice grow by doubling
+    if (n.size > LONGEST) throw LimitFault("a regular expression is too large when it is written out", LONGEST, n.size, "use its parts less often");
+    known[i] = n;
+    return known[i].hash;
 }
 
-RxPtr Regular::to_rx(u32 i) const {
+RxPtr Regular::to_rx(u32 i) {
     Expr::Kind kind = g.exprs[i].kind;
     if (!cache || (kind != Expr::Pattern && kind != Expr::Spelled)) return make_rx(i);
-    std::string k;
-    key(i, k);
-    RxPtr r = cache->find_tree(k);
-    if (!r) cache->put_tree(k, r = make_rx(i));
+    const Hash128& key = name(i);
+    RxPtr r = cache->find_tree(key);
+    if (!r) cache->put_tree(key, r = make_rx(i), known[i].size);
     return r;
 }
 
-RxPtr Regular::make_rx(u32 i) const {
+RxPtr Regular::make_rx(u32 i) {
     const Expr& e = g.exprs[i];
     auto child = [&](u32 k) { return to_rx(g.children[e.first + k]); };
     auto all = [&] {

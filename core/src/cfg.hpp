@@ -40,17 +40,17 @@ std::string shown(const GrammarSpec& g, u32 expr);
 class TerminalCache {
   public:
     explicit TerminalCache(u64 limit_bytes) : limit(limit_bytes) {}
-    std::shared_ptr<const Terminal> find(const std::string& key);
-    void put(const std::string& key, const std::shared_ptr<const Terminal>& t);
-    RxPtr find_tree(const std::string& key);
-    void put_tree(const std::string& key, const RxPtr& rx);
+    std::shared_ptr<const Terminal> find(const Hash128& key);
+    void put(const Hash128& key, const std::shared_ptr<const Terminal>& t);
+    RxPtr find_tree(const Hash128& key);
+    void put_tree(const Hash128& key, const RxPtr& rx, u64 size);
     u64 size_bytes();
 
   private:
     void make_room(u64 size);
     std::mutex lock;
-    std::unordered_map<std::string, std::shared_ptr<const Terminal>> map;
-    std::unordered_map<std::string, RxPtr> trees;  // of patterns and what is made of them
+    std::unordered_map<Hash128, std::shared_ptr<const Terminal>, HashOf> map;
+    std::unordered_map<Hash128, RxPtr, HashOf> trees;  // of patterns and what is made of them
     u64 limit, used = 0;
 };
 
@@ -59,17 +59,23 @@ class Regular {
   public:
     Regular(const GrammarSpec& g, const Limits& limits, TerminalCache* cache = nullptr);
     bool is_regular(u32 expr) const { return regular[expr]; }
-    void key(u32 expr, std::string& out) const;
-    RxPtr to_rx(u32 expr) const;
+    // Of a regular expression, by its structure: what a terminal is known by, in this grammar and in others.
+    const Hash128& name(u32 expr);
+    RxPtr to_rx(u32 expr);
     u32 terminal_named(std::string_view name) const;  // index into g.terminals, or NONE
 
   private:
     const GrammarSpec& g;
     const Limits& limits;
     std::vector<u8> regular;  // no nonterminal and no special token below
+    struct Name {
+        Hash128 hash;
+        u64 size = 0;  // bytes when it is written out; 0: not named yet
+    };
+    std::vector<Name> known;
     std::unordered_map<std::string_view, u32> names;
     void check_circles() const;
-    RxPtr make_rx(u32 expr) const;
+    RxPtr make_rx(u32 expr);
     TerminalCache* cache;
 };
 

@@ -34,7 +34,7 @@ class Builder {
         wanted.assign(nets.size(), 0);
         wanted[start->second] = 1;
         for (std::size_t i = 0; i < queue.size(); ++i) {
-            build(queue[i]);
+            nets[queue[i]] = net_of(g.productions[queue[i]].expr);
             for (u32 b : called) {
                 if (b >= wanted.size()) wanted.resize(nets.size(), 0);
                 if (!wanted[b]) wanted[b] = 1, queue.push_back(b);
@@ -61,7 +61,7 @@ class Builder {
     std::vector<Box> reduced;
     std::vector<u8> wanted, nullable;
     std::vector<u32> called;
-    std::unordered_map<std::string, u32> terminal_ids;
+    std::unordered_map<Hash128, u32, HashOf> terminal_ids;
     std::unordered_map<u64, u32> special_ids;
     std::vector<u32> named_ids;          // lexer: terminal index of g.terminals[i], NONE until used
     std::vector<int> priority;           // lexer: per terminal
@@ -80,13 +80,16 @@ class Builder {
 
     // -- terminals ----------------------------------------------------------------------------------------------------
 
+    std::shared_ptr<const Terminal> literal_of(std::string text) const {
+        return text.empty() ? compile_terminal(rx_empty(), limits) : literal_terminal(std::move(text));
+    }
+
     u32 terminal(u32 expr) {
-        std::string key;
-        regular.key(expr, key);
+        const Hash128& key = regular.name(expr);
         auto [it, fresh] = terminal_ids.try_emplace(key, u32(machine->terminals.size()));
         if (!fresh) return it->second;
         std::shared_ptr<const Terminal> t;
-        if (g.exprs[expr].kind == Expr::Literal) t = compile_terminal(regular.to_rx(expr), limits);
+        if (g.exprs[expr].kind == Expr::Literal) t = literal_of(std::string(g.exprs[expr].text));
         else if (!(t = cache.find(key))) cache.put(key, t = compile_terminal(regular.to_rx(expr), limits));
         add_terminal(t, shown(g, expr));
         if (g.lexer) {
@@ -119,19 +122,15 @@ class Builder {
 
     void name_terminals() {  // literals in productions are the terminal that is declared with the same text, if there is one
         named_ids.assign(g.terminals.size(), NONE);
-        for (u32 i = 0; i < g.terminals.size(); ++i) {
-            std::string key;
-            regular.key(g.terminals[i].expr, key);
-            literal_names.try_emplace(key, i);
-        }
+        for (u32 i = 0; i < g.terminals.size(); ++i)
+            literal_names.try_emplace(regular.name(g.terminals[i].expr), i);
     }
-    std::unordered_map<std::string, u32> literal_names;
+    std::unordered_map<Hash128, u32, HashOf> literal_names;
 
     u32 named_terminal(u32 i) {
         if (named_ids[i] != NONE) return named_ids[i];
         u32 e = g.terminals[i].expr;
-        std::string key;
-        regular.key(e, key);
+        const Hash128& key = regular.name(e);
         std::shared_ptr<const Terminal> t = cache.find(key);
         if (!t) cache.put(key, t = compile_terminal(regular.to_rx(e), limits));
         named_ids[i] = u32(machine->terminals.size());
@@ -156,28 +155,26 @@ class Builder {
     }
 
     // -- productions -> nets ------------------------------------------------------------------------------------------
+    //
+    // What reads an expression from one state to another adds arcs that leave the first, arcs that enter the second, and states of its
+    // own between them; so alternatives may share both ends.
 
-    void build(u32 b) {
-        Net net;
-        net.entry = allowance.state(net);
-        u32 end = expression(net, g.productions[b].expr, net.entry, 0);
-        net.final[end] = 1;
-        nets[b] = std::move(net);
+    Net net_of(u32 expr) {
+        Draft n(allowance);
+        u32 end = n.add();
+        expression(n, expr, 0, end, 0);
+        return n.finish(end);
     }
 
-    u32 scan(Net& n, u32 t, u32 from) {
-        u32 to = allowance.state(n);
-        if (machine->terminals[t]->never) return to;  // unreachable
+    void scan(Draft& n, u32 t, u32 from, u32 to) {
+        if (machine->terminals[t]->never) return;
         n.arc(from, t, to);
         if (machine->terminals[t]->nullable) n.arc(from, EPS, to);
-        return to;
     }
 
-    u32 call(Net& n, u32 box, u32 from) {
-        u32 to = allowance.state(n);
+    void call(Draft& n, u32 box, u32 from, u32 to) {
         n.arc(from, BOX | box, to);
         called.push_back(box);
-        return to;
     }
 
     bool is_leaf(u32 i) const {  // becomes one terminal
@@ -186,87 +183,74 @@ class Builder {
         return e.kind == Expr::Literal || e.kind == Expr::Pattern || e.kind == Expr::And || e.kind == Expr::Not || e.kind == Expr::Spelled;
     }
 
-    u32 leaf(Net& n, u32 i, u32 from) {
+    void leaf(Draft& n, u32 i, u32 from, u32 to) {
         const Expr& e = g.exprs[i];
-        if (e.kind == Expr::Literal && e.text.empty()) return from;
+        if (e.kind == Expr::Literal && e.text.empty()) return n.arc(from, EPS, to);
         if (g.lexer) {
             if (!regular.is_regular(i)) throw GrammarFault("And, Not and Spelled need regular parts", "terminals, literals and patterns", "move the nonterminal out of it");
-            std::string key;
-            regular.key(i, key);
-            auto it = literal_names.find(key);
-            if (it != literal_names.end()) return scan(n, named_terminal(it->second), from);
+            auto it = literal_names.find(regular.name(i));
+            if (it != literal_names.end()) return scan(n, named_terminal(it->second), from, to);
         }
-        return scan(n, terminal(i), from);
+        scan(n, terminal(i), from, to);
     }
 
-    u32 expression(Net& n, u32 i, u32 from, u32 depth) {
+    void expression(Draft& n, u32 i, u32 from, u32 to, u32 depth) {
         if (depth > limits.depth) throw LimitFault("an expression is nested too deeply", limits.depth, depth, "raise Limits.depth");
         const Expr& e = g.exprs[i];
         if (e.kind == Expr::Ref) {
             auto it = boxes.find(e.text);
-            if (it != boxes.end()) return call(n, it->second, from);
+            if (it != boxes.end()) return call(n, it->second, from, to);
             u32 t = regular.terminal_named(e.text);
             if (t == NONE) throw GrammarFault("nonterminal '" + std::string(e.text) + "' is never defined", names_near());
-            return scan(n, g.lexer ? named_terminal(t) : terminal(g.terminals[t].expr), from);
+            return scan(n, g.lexer ? named_terminal(t) : terminal(g.terminals[t].expr), from, to);
         }
-        if (e.kind == Expr::Special) {
-            u32 to = allowance.state(n);
-            n.arc(from, special(e), to);
-            return to;
-        }
-        if (is_leaf(i) && !(e.kind == Expr::Seq && e.count == 0)) return leaf(n, i, from);
+        if (e.kind == Expr::Special) return n.arc(from, special(e), to);
+        if (is_leaf(i) && !(e.kind == Expr::Seq && e.count == 0)) return leaf(n, i, from, to);
         switch (e.kind) {
-            case Expr::Seq: return sequence(n, e, from, depth);
-            case Expr::Alt: {
-                u32 end = allowance.state(n);
-                for (u32 k = 0; k < e.count; ++k) {
-                    u32 s = allowance.state(n);
-                    n.arc(from, EPS, s);
-                    n.arc(expression(n, g.children[e.first + k], s, depth + 1), EPS, end);
-                }
-                return end;
-            }
-            case Expr::Repeat: return repeat(n, e, from, depth);
+            case Expr::Seq: return sequence(n, e, from, to, depth);
+            case Expr::Alt:
+                for (u32 k = 0; k < e.count; ++k) expression(n, g.children[e.first + k], from, to, depth + 1);
+                return;
+            case Expr::Repeat: return repeat(n, e, from, to, depth);
             default: throw GrammarFault("And, Not and Spelled need regular parts", "terminals, literals and patterns", "move the nonterminal out of it");
         }
     }
 
-    u32 sequence(Net& n, const Expr& e, u32 from, u32 depth) {
+    void sequence(Draft& n, const Expr& e, u32 from, u32 to, u32 depth) {
+        if (e.count == 0) return n.arc(from, EPS, to);
         for (u32 k = 0; k < e.count;) {
-            u32 child = g.children[e.first + k], run = k;
+            u32 run = k;
             if (!g.lexer)
                 while (run < e.count && mergeable(g.children[e.first + run])) ++run;
-            if (run > k + 1) {  // neighbours that are regular become one terminal
-                from = scan(n, merged(e, k, run), from);
-                k = run;
-            } else {
-                from = expression(n, child, from, depth + 1);
-                ++k;
-            }
+            u32 past = std::max(run, k + 1), next = past == e.count ? to : n.add();
+            if (past > k + 1) scan(n, merged(e, k, past), from, next);  // neighbours that are regular become one terminal
+            else expression(n, g.children[e.first + k], from, next, depth + 1);
+            from = next, k = past;
         }
-        return from;
     }
 
     bool mergeable(u32 i) const { return regular.is_regular(i) && g.exprs[i].kind != Expr::Ref; }
 
     u32 merged(const Expr& e, u32 from, u32 to) {
-        std::string key = "+";
-        for (u32 k = from; k < to; ++k) regular.key(g.children[e.first + k], key);
+        Hash128 key;
+        key.add(0x5E0);
+        for (u32 k = from; k < to; ++k) key.add(regular.name(g.children[e.first + k]).a), key.add(regular.name(g.children[e.first + k]).b);
         auto [it, fresh] = terminal_ids.try_emplace(key, u32(machine->terminals.size()));
         if (!fresh) return it->second;
-        std::shared_ptr<const Terminal> t = cache.find(key);
-        if (!t) {
+        std::string all;
+        bool literal = true;
+        for (u32 k = from; k < to && literal; ++k) {
+            const Expr& c = g.exprs[g.children[e.first + k]];
+            literal = c.kind == Expr::Literal;
+            all += c.text;
+        }
+        std::shared_ptr<const Terminal> t;
+        if (literal) {
+            t = literal_of(std::move(all));
+        } else if (!(t = cache.find(key))) {
             std::vector<RxPtr> items;
-            std::string all;
-            bool literal = true;
-            for (u32 k = from; k < to; ++k) {
-                const Expr& c = g.exprs[g.children[e.first + k]];
-                literal = literal && c.kind == Expr::Literal;
-                if (literal) all += c.text;
-                items.push_back(regular.to_rx(g.children[e.first + k]));
-            }
-            t = compile_terminal(literal ? rx_bytes(all) : rx_cat(std::move(items)), limits);
-            if (!literal) cache.put(key, t);
+            for (u32 k = from; k < to; ++k) items.push_back(regular.to_rx(g.children[e.first + k]));
+            cache.put(key, t = compile_terminal(rx_cat(std::move(items)), limits));
         }
         add_terminal(t, "");
         return it->second;
@@ -274,37 +258,35 @@ class Builder {
 
     // x{min,max}: a chain of calls. Very long ones are built by doubling: E_k = x^(2^k), and "at most n" as optional blocks of
     // falling size, so that every count is spelled in one way.
-    u32 repeat(Net& n, const Expr& e, u32 from, u32 depth) {
+    void repeat(Draft& n, const Expr& e, u32 from, u32 to, u32 depth) {
         u32 child = g.children[e.first];
         if (e.max != NONE && e.max < e.min) throw GrammarFault("repeat counts are in the wrong order", "min <= max");
-        u32 copies = e.max == NONE ? e.min : e.max;
-        if (copies <= 2) {
-            for (u32 k = 0; k < e.min; ++k) from = expression(n, child, from, depth + 1);
-            if (e.max == NONE) return loop(n, from, [&](u32 s) { return expression(n, child, s, depth + 1); });
-            u32 end = allowance.state(n);
-            n.arc(from, EPS, end);
-            for (u32 k = e.min; k < e.max; ++k) n.arc(from = expression(n, child, from, depth + 1), EPS, end);
-            return end;
+        bool few = (e.max == NONE ? e.min : e.max) <= 2;
+        u32 unit = few ? NONE : outline(child);
+        auto copy = [&](u32 s, u32 t) {
+            if (few) expression(n, child, s, t, depth + 1);
+            else call(n, unit, s, t);
+        };
+        auto step = [&] {
+            u32 next = n.add();
+            copy(from, next);
+            from = next;
+        };
+        if (!few && e.min > COUNT_STATES) from = exactly(n, unit, e.min, from);
+        else
+            for (u32 k = 0; k < e.min; ++k) step();
+        if (e.max == NONE) {
+            u32 head = n.add();
+            n.arc(from, EPS, head);
+            copy(head, head);
+            return n.arc(head, EPS, to);
         }
-        u32 unit = outline(child);
-        if (e.min > COUNT_STATES) from = exactly(n, unit, e.min, from);
-        else for (u32 k = 0; k < e.min; ++k) from = call(n, unit, from);
-        if (e.max == NONE) return loop(n, from, [&](u32 s) { return call(n, unit, s); });
         u32 rest = e.max - e.min;
-        if (rest > COUNT_STATES) return at_most(n, unit, rest, from);
-        u32 end = allowance.state(n);
-        n.arc(from, EPS, end);
-        for (u32 k = 0; k < rest; ++k) n.arc(from = call(n, unit, from), EPS, end);
-        return end;
-    }
-
-    template <class Body>
-    u32 loop(Net& n, u32 from, const Body& body) {
-        u32 head = allowance.state(n), end = allowance.state(n);
-        n.arc(from, EPS, head);
-        n.arc(body(head), EPS, head);
-        n.arc(head, EPS, end);
-        return end;
+        if (!few && rest > COUNT_STATES) return at_most(n, unit, rest, from, to);
+        n.arc(from, EPS, to);
+        for (u32 k = 0; k < rest; ++k)
+            if (k + 1 < rest) step(), n.arc(from, EPS, to);
+            else copy(from, to);
     }
 
     u32 helper(Net net) {
@@ -325,10 +307,7 @@ class Builder {
         }
         auto it = outlined.find(expr);
         if (it != outlined.end()) return it->second;
-        Net net;
-        net.entry = allowance.state(net);
-        u32 end = expression(net, expr, net.entry, 0);
-        net.final[end] = 1;
+        Net net = net_of(expr);
         return outlined[expr] = helper(std::move(net));
     }
 
@@ -338,35 +317,40 @@ class Builder {
         auto it = doubled.find(key);
         if (it != doubled.end()) return it->second;
         u32 half = power(unit, k - 1);
-        Net net;
-        net.entry = allowance.state(net);
-        u32 end = call(net, half, call(net, half, net.entry));
-        net.final[end] = 1;
-        return doubled[key] = helper(std::move(net));
+        Draft n(allowance);
+        u32 middle = n.add(), end = n.add();
+        call(n, half, 0, middle), call(n, half, middle, end);
+        return doubled[key] = helper(n.finish(end));
     }
 
-    u32 exactly(Net& n, u32 unit, u32 count, u32 from) {
-        for (u32 k = 31; k != NONE; --k)
-            if (count >> k & 1) from = call(n, power(unit, k), from);
+    u32 exactly(Draft& n, u32 unit, u32 count, u32 from) {
+        for (u32 k = 31; k != NONE; --k) {
+            if (!(count >> k & 1)) continue;
+            u32 next = n.add();
+            call(n, power(unit, k), from, next);
+            from = next;
+        }
         return from;
     }
 
     // 0..count copies: for each 1 bit of count + 1, either the block is full and all smaller ones free, or we go on.
-    u32 at_most(Net& n, u32 unit, u32 count, u32 from) {
-        u32 end = allowance.state(n), total = count + 1;  // how many different counts there are
+    void at_most(Draft& n, u32 unit, u32 count, u32 from, u32 to) {
+        u32 total = count + 1;  // how many different counts there are
         for (u32 k = 31; k != NONE; --k) {
             if (!(total >> k & 1)) continue;
             u32 s = from;  // counts 0 .. 2^k - 1 from here, in binary
             for (u32 j = k; j-- > 0;) {
-                u32 to = allowance.state(n);
-                n.arc(s, EPS, to);
-                n.arc(call(n, power(unit, j), s), EPS, to);
-                s = to;
+                u32 next = n.add();
+                n.arc(s, EPS, next);
+                call(n, power(unit, j), s, next);
+                s = next;
             }
-            n.arc(s, EPS, end);
-            if (total & ((1u << k) - 1)) from = call(n, power(unit, k), from);
+            n.arc(s, EPS, to);
+            if (!(total & ((1u << k) - 1))) continue;
+            u32 next = n.add();
+            call(n, power(unit, k), from, next);
+            from = next;
         }
-        return end;
     }
 
     // -- one flat table -----------------------------------------------------------------------------------------------
@@ -404,12 +388,14 @@ class Builder {
         m.scan_at.push_back(u32(m.scans.size()));
         m.call_at.push_back(u32(m.calls.size()));
         // rank: callers before callees, along the calls made before anything is read
-        std::vector<std::vector<u32>> left(order.size()), members;
-        for (u32 b = 0; b < order.size(); ++b)
-            for (u32 k = m.call_at[m.entry[b]]; k < m.call_at[m.entry[b] + 1]; ++k) left[b].push_back(m.calls[k].symbol);
-        components(left, members);
+        Graph left;
+        for (u32 b = 0; b < order.size(); ++b) {
+            for (u32 k = m.call_at[m.entry[b]]; k < m.call_at[m.entry[b] + 1]; ++k) left.to.push_back(m.calls[k].symbol);
+            left.end_node();
+        }
+        Cliques single = find_cliques(left);
         m.rank.assign(order.size(), 0);
-        for (u32 k = 0; k < members.size(); ++k) m.rank[members[k][0]] = u32(members.size()) - 1 - k;
+        for (u32 b = 0; b < order.size(); ++b) m.rank[b] = single.count() - 1 - single.of[b];
     }
 
     void build_lexer() {

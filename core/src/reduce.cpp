@@ -14,24 +14,24 @@ class Reducer {
     Reducer(const std::vector<Net>& nets, Allowance& allowance) : nets(nets), allowance(allowance) {}
 
     std::vector<Box> run(u32 start) {
-        std::vector<std::vector<u32>> calls(nets.size());
+        Graph calls;
         std::vector<u32> uses(nets.size(), 0);
-        for (u32 b = 0; b < nets.size(); ++b)
-            for (auto& out : nets[b].out)
-                for (auto& a : out)
-                    if (a.label != EPS && (a.label & BOX)) calls[b].push_back(a.label & ~BOX), ++uses[a.label & ~BOX];
-        std::vector<std::vector<u32>> members;
-        components(calls, members);
+        for (auto& n : nets) {
+            for (auto& a : n.arcs)
+                if (a.label != EPS && (a.label & BOX)) calls.to.push_back(a.label & ~BOX), ++uses[a.label & ~BOX];
+            calls.end_node();
+        }
+        Cliques cliques = find_cliques(calls);
         inlined.assign(nets.size(), 0);
         reduced.resize(nets.size());
-        for (auto& ms : members)
-            for (u32 b : ms) {
-                if (nets[b].out.empty()) continue;
-                reduced[b] = reduce(nets[b]);
-                bool recursive = ms.size() > 1 || std::count(calls[b].begin(), calls[b].end(), b);
-                std::size_t size = reduced[b].size(), arcs = reduced[b].arcs.size();
-                inlined[b] = b != start && !recursive && ((size <= 8 && arcs <= 16) || (uses[b] == 1 && size <= 48));
-            }
+        for (u32 b : cliques.nodes) {
+            if (nets[b].size() == 0) continue;
+            reduced[b] = reduce(nets[b]);
+            u32 c = cliques.of[b];
+            bool recursive = cliques.at[c + 1] - cliques.at[c] > 1 || calls.has(b, b);
+            std::size_t size = reduced[b].size(), arcs = reduced[b].arcs.size();
+            inlined[b] = b != start && !recursive && ((size <= 8 && arcs <= 16) || (uses[b] == 1 && size <= 48));
+        }
         return std::move(reduced);
     }
 
@@ -40,26 +40,35 @@ class Reducer {
     Allowance& allowance;
     std::vector<Box> reduced;
     std::vector<u8> inlined;
-
     struct Flat {  // a net with the inlined boxes spliced in: arcs that read, and empty ones
         std::vector<u32> scan_at{0}, eps_at{0}, eps;
         std::vector<Arc> scans;
         std::vector<u8> final;
-        u32 entry = 0;
         u32 size() const { return u32(final.size()); }
+        void clear() { scan_at.assign(1, 0), eps_at.assign(1, 0), eps.clear(), scans.clear(), final.clear(); }
         void end_state(bool is_final) { scan_at.push_back(u32(scans.size())), eps_at.push_back(u32(eps.size())), final.push_back(is_final); }
     };
 
+    struct Splice {
+        u32 box, to;
+    };
+
+    // of the box at hand
+    Flat flat;
+    std::vector<Splice> splices;
+    Graph graph;
+    SpanPool<u32> sets, rows, views, circles;
+    std::vector<u32> number, row, local, block, first, place, order, shape, circle_base;
+    std::vector<u32> single, core, mark;
+    std::vector<Arc> moves;
+    std::vector<Edge> edges;
+
     Box reduce(const Net& net) {
-        Flat flat;
-        flat.entry = net.entry;
-        struct Splice {
-            u32 box, to;
-        };
-        std::vector<Splice> splices;
-        u32 n = u32(net.out.size()), base = n;
+        flat.clear(), splices.clear();
+        u32 n = net.size(), base = n;
         for (u32 s = 0; s < n; ++s) {
-            for (auto& a : net.out[s])
+            for (u32 k = net.at[s]; k < net.at[s + 1]; ++k) {
+                const Arc& a = net.arcs[k];
                 if (a.label == EPS) {
                     flat.eps.push_back(a.to);
                 } else if ((a.label & BOX) && inlined[a.label & ~BOX]) {
@@ -70,8 +79,9 @@ class Reducer {
                 } else {
                     flat.scans.push_back(a);
                 }
+            }
             if (flat.scans.size() - flat.scan_at.back() > 1) std::sort(flat.scans.begin() + flat.scan_at.back(), flat.scans.end());
-            flat.end_state(net.final[s]);
+            flat.end_state(s == net.end);
         }
         allowance.spend(base - n);
         for (auto& splice : splices) {
@@ -80,7 +90,7 @@ class Reducer {
             for (u32 q = 0; q < box.size(); ++q) {
                 for (u32 k = box.at[q]; k < box.at[q + 1]; ++k) flat.scans.push_back({box.arcs[k].label, base + box.arcs[k].to});
                 if (box.final[q]) flat.eps.push_back(splice.to);
-                std::sort(flat.scans.begin() + flat.scan_at.back(), flat.scans.end());
+                if (!std::is_sorted(flat.scans.begin() + flat.scan_at.back(), flat.scans.end())) std::sort(flat.scans.begin() + flat.scan_at.back(), flat.scans.end());
                 flat.end_state(false);
             }
         }
@@ -97,8 +107,8 @@ class Reducer {
 
     bool subsets(const Flat& net, Box& d) {
         u32 n = net.size();
-        SpanPool<u32> sets;  // of states with arcs that read, or final ones
-        std::vector<u32> single(n, NONE), core, mark(n, 0);
+        sets.clear();  // of states with arcs that read, or final ones
+        single.assign(n, NONE), mark.assign(n, 0);
         u32 round = 0;
         auto intern = [&] {  // `core`, closed under empty arcs
             ++round;
@@ -121,8 +131,7 @@ class Reducer {
             if (single[s] == NONE) core.assign(1, s), single[s] = intern();
             return single[s];
         };
-        state_of(net.entry);
-        std::vector<Arc> moves;
+        state_of(0);
         for (u32 i = 0; i < sets.size(); ++i) {
             if (sets.size() > 8 * n + 256) return false;
             moves.clear();
@@ -150,8 +159,8 @@ class Reducer {
     // The rare box whose subsets explode keeps its choices; the frontier carries them.
     Box without_empty_arcs(const Flat& net) {
         Box d;
-        d.entry = net.entry;
-        std::vector<u32> reached, mark(net.size(), NONE);
+        std::vector<u32> reached;
+        mark.assign(net.size(), NONE);
         for (u32 s = 0; s < net.size(); ++s) {
             allowance.spend(1);
             bool final = false;
@@ -170,96 +179,122 @@ class Reducer {
         return d;
     }
 
-    static Box nothing() {
-        Box out;
-        out.end_state(false);
-        return out;
-    }
-
+    // Equivalent states get one number, component by component, what is left first: a state that is on no circle of several is known by
+    // its row of labels and numbers. A component of several is minimised in itself, and then known by what a search from one of its
+    // states sees; where two states could be that one, a copy of the component may be kept.
     Box merge_states(const Box& d, bool deterministic) {
-        u32 n = d.size();
-        std::vector<u32> order;  // what is reached, targets before sources where there is no circle
-        std::vector<u8> seen(n, 0);
-        std::vector<std::pair<u32, u32>> path{{d.entry, d.at[d.entry]}};
-        bool circle = false;
-        seen[d.entry] = 1;
-        while (!path.empty()) {
-            auto& [s, k] = path.back();
-            if (k == d.at[s + 1]) {
-                seen[s] = 2;
-                order.push_back(s);
-                path.pop_back();
-                continue;
+        graph.at = d.at;
+        graph.to.clear();
+        for (auto& a : d.arcs) graph.to.push_back(a.to);
+        Cliques parts = find_cliques(graph, d.entry);
+        rows.clear(), circles.clear(), order.clear();
+        number.assign(d.size(), NONE);
+        for (u32 c = 0; c < parts.count(); ++c) {
+            const u32* states = parts.nodes.data() + parts.at[c];
+            u32 m = parts.at[c + 1] - parts.at[c];
+            bool live = false;
+            for (u32 i = 0; i < m && !live; ++i) {
+                live = d.final[states[i]];
+                for (u32 k = d.at[states[i]]; k < d.at[states[i] + 1] && !live; ++k) live = number[d.arcs[k].to] != NONE;
             }
-            u32 to = d.arcs[k++].to;
-            circle = circle || seen[to] == 1;
-            if (!seen[to]) seen[to] = 1, path.emplace_back(to, d.at[to]);
+            if (!live) continue;
+            if (!deterministic)
+                for (u32 i = 0; i < m; ++i) number[states[i]] = u32(order.size()), order.push_back(states[i]);
+            else if (m == 1) number[states[0]] = rows.intern(row_of(d, states[0], parts));
+            else merge_circle(d, states, m, parts);
         }
-        return deterministic && !circle ? merge_straight(d, order) : merge_circles(d, deterministic, order);
-    }
-
-    // Without a circle: a state is what its arcs are.
-    Box merge_straight(const Box& d, const std::vector<u32>& order) {
-        SpanPool<u32> rows;
-        std::vector<u32> number(d.size(), NONE), row;
-        for (u32 s : order) {
-            row.assign(1, d.final[s]);
-            for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
-                if (number[d.arcs[k].to] != NONE) row.push_back(d.arcs[k].label), row.push_back(number[d.arcs[k].to]);
-            if (d.final[s] || row.size() > 1) number[s] = rows.intern(row);
-        }
-        if (number[d.entry] == NONE) return nothing();
         Box out;
+        if (number[d.entry] == NONE) {
+            out.end_state(false);
+            return out;
+        }
         out.entry = number[d.entry];
+        out.arcs.reserve(d.arcs.size());
+        if (!deterministic) {
+            for (u32 s : order) {
+                for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
+                    if (number[d.arcs[k].to] != NONE) out.arcs.push_back({d.arcs[k].label, number[d.arcs[k].to]});
+                out.end_state(d.final[s]);
+            }
+            return out;
+        }
         for (u32 s = 0; s < rows.size(); ++s) {
             const u32* r = rows.begin(s);
-            for (std::size_t k = 1; k < rows.size(s); k += 2) out.arcs.push_back({r[k], r[k + 1]});
+            for (std::size_t k = 1; k < rows.size(s); k += 2) out.arcs.push_back({r[k], r[k + 1] == INSIDE ? s : r[k + 1]});
             out.end_state(r[0]);
         }
         return out;
     }
 
-    Box merge_circles(const Box& d, bool deterministic, const std::vector<u32>& order) {
-        u32 n = d.size();
-        std::vector<u8> live(n, 0);
-        for (bool more = true; more;) {  // in few rounds: targets come before most of their sources
-            more = false;
-            allowance.toil(n);
-            for (u32 s : order) {
-                if (live[s]) continue;
-                bool yes = d.final[s];
-                for (u32 k = d.at[s]; k < d.at[s + 1] && !yes; ++k) yes = live[d.arcs[k].to];
-                live[s] = yes, more = more || yes;
+    static constexpr u32 INSIDE = NONE - 1;  // in a row: a state of the same component
+    const std::vector<u32>& row_of(const Box& d, u32 s, const Cliques& parts) {
+        row.assign(1, d.final[s]);
+        for (u32 k = d.at[s]; k < d.at[s + 1]; ++k) {
+            u32 to = d.arcs[k].to, n = parts.of[to] == parts.of[s] ? INSIDE : number[to];
+            if (n != NONE) row.push_back(d.arcs[k].label), row.push_back(n);
+        }
+        return row;
+    }
+
+    void merge_circle(const Box& d, const u32* states, u32 m, const Cliques& parts) {
+        views.clear();
+        local.resize(d.size());
+        block.resize(m);
+        for (u32 i = 0; i < m; ++i) local[states[i]] = i, block[i] = views.intern(row_of(d, states[i], parts));
+        auto inside = [&](u32 s, const auto& visit) {
+            for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
+                if (parts.of[d.arcs[k].to] == parts.of[s]) visit(d.arcs[k].label, local[d.arcs[k].to]);
+        };
+        u32 blocks = m;
+        if (views.size() < m) {
+            edges.clear();
+            for (u32 i = 0; i < m; ++i) inside(states[i], [&](u32 label, u32 to) { edges.push_back({i, label, to}); });
+            blocks = minimise(m, edges, block);
+        }
+        first.assign(blocks, NONE);
+        for (u32 i = m; i-- > 0;) first[block[i]] = states[i];
+        // search from the block whose row has the least hash
+        u32 root = 0;
+        u64 least = ~u64(0);
+        for (u32 b = 0; b < blocks; ++b) {
+            row_of(d, first[b], parts);
+            u64 h = hash_span(row.data(), row.size());
+            if (h < least) least = h, root = b;
+        }
+        place.assign(blocks, NONE);
+        order.assign(1, root);
+        place[root] = 0;
+        shape.clear();
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            u32 s = first[order[i]];
+            row_of(d, s, parts);
+            shape.push_back(u32(row.size()));
+            shape.insert(shape.end(), row.begin(), row.end());
+            inside(s, [&](u32, u32 to) {
+                u32 b = block[to];
+                if (place[b] == NONE) place[b] = u32(order.size()), order.push_back(b);
+                shape.push_back(place[b]);
+            });
+        }
+        u32 base = rows.size(), before = circles.size(), id = circles.intern(shape);
+        if (id < before) {
+            base = circle_base[id];
+        } else {
+            circle_base.resize(id), circle_base.push_back(base);
+            for (u32 b : order) {
+                row_of(d, first[b], parts);
+                std::size_t at = 2;
+                u32 s = first[b];
+                for (u32 k = d.at[s]; k < d.at[s + 1]; ++k) {
+                    bool here = parts.of[d.arcs[k].to] == parts.of[s];
+                    if (!here && number[d.arcs[k].to] == NONE) continue;
+                    if (here) row[at] = base + place[block[local[d.arcs[k].to]]];
+                    at += 2;
+                }
+                rows.intern(row);  // new: its component is
             }
         }
-        if (!live[d.entry]) return nothing();
-        std::vector<u32> keep, number(n, NONE), labels;
-        for (u32 s : order)
-            if (live[s]) number[s] = u32(keep.size()), keep.push_back(s);
-        std::vector<u32> block(keep.size());
-        u32 blocks = u32(keep.size());
-        for (u32 i = 0; i < blocks; ++i) block[i] = deterministic ? d.final[keep[i]] : i;
-        if (deterministic) {
-            std::vector<Edge> edges;
-            for (u32 i = 0; i < blocks; ++i)
-                for (u32 k = d.at[keep[i]]; k < d.at[keep[i] + 1]; ++k)
-                    if (number[d.arcs[k].to] != NONE) edges.push_back({i, d.arcs[k].label, number[d.arcs[k].to]}), labels.push_back(d.arcs[k].label);
-            std::sort(labels.begin(), labels.end());
-            labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
-            for (auto& e : edges) e.label = u32(std::lower_bound(labels.begin(), labels.end(), e.label) - labels.begin());
-            blocks = minimise(blocks, edges, block);
-        }
-        std::vector<u32> first(blocks, NONE);
-        for (u32 i = 0; i < keep.size(); ++i)
-            if (first[block[i]] == NONE) first[block[i]] = keep[i];
-        Box out;
-        out.entry = block[number[d.entry]];
-        for (u32 s : first) {
-            for (u32 k = d.at[s]; k < d.at[s + 1]; ++k)
-                if (number[d.arcs[k].to] != NONE) out.arcs.push_back({d.arcs[k].label, block[number[d.arcs[k].to]]});
-            out.end_state(d.final[s]);
-        }
-        return out;
+        for (u32 i = 0; i < m; ++i) number[states[i]] = base + place[block[i]];
     }
 };
 

@@ -137,13 +137,8 @@ bool Terminal::accepts_chain(u32 s) const {
 }
 
 std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits) {
+    if (rx->kind == Rx::Bytes) return literal_terminal(rx->bytes);
     auto t = std::make_shared<Terminal>();
-    if (rx->kind == Rx::Bytes) {
-        t->literal = rx->bytes;
-        t->states = u32(rx->bytes.size()) + 1;
-        t->key.add(0x117E4A1), t->key.add(rx->bytes);
-        return t;
-    }
     std::vector<Part> parts;
     if (split_counted(rx, limits, parts)) {
         for (auto& p : parts) {
@@ -174,6 +169,14 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
     t->states = d->size();
     t->start = d->start;
     t->parts.push_back({d, false, 1, 1, 0});
+    return t;
+}
+
+std::shared_ptr<const Terminal> literal_terminal(std::string bytes) {
+    auto t = std::make_shared<Terminal>();
+    t->states = u32(bytes.size()) + 1;
+    t->key.add(0x117E4A1), t->key.add(bytes);
+    t->literal = std::move(bytes);
     return t;
 }
 

@@ -74,6 +74,7 @@ struct Terminal {
 };
 
 std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits);
+std::shared_ptr<const Terminal> literal_terminal(std::string bytes);
 std::shared_ptr<const Terminal> special_terminal(u32 index);
 
 }  // namespace weft

@@ -133,7 +133,13 @@ def _retry(rows: list[Json]) -> str:
         cells = [price, check, percentile(ours, -1), price / percentile(ours, -1), check / percentile(ours, -1)]
         gave_up = len(some) - accepted
         lines.append([NAMES[kind], str(len(some)), number(tries / max(1, accepted)), str(gave_up), *map(number, cells)])
-    head = ["first of three holes", "canvases", "checks per accepted token", "gave up after 100", "retry, ms per token"]
+    head = [
+        "first of three holes",
+        "canvases",
+        "checks per accepted token",
+        "gave up after 100",
+        "retry by weft's own checks, ms per token",
+    ]
     head += [
         "retry, ms, if the first proposal is right",
         "weft, ms: mask and commit",

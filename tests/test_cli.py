@@ -314,6 +314,13 @@ def test_an_interrupt_leaves_no_traceback(command: Command, monkeypatch: pytest.
     assert (ran.code, "Traceback" in ran.err) == (130, False)
 
 
+def test_a_mistake_of_ours_is_never_the_answer_no(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("weft.check", lambda *_, **__: 1 // 0)
+    ran = command("check", "--regex", "a", "--text", "a")
+    assert (ran.code, ran.out) == (3, "")
+    assert "ZeroDivisionError" in ran.err
+
+
 def test_text_beyond_ascii_is_utf_8_whatever_the_terminal_says() -> None:
     command = [sys.executable, "-m", "weft", "check", "--regex", "é+", "--text", "é"]
     ran = subprocess.run([*command, "--json"], capture_output=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})

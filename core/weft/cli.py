@@ -7,7 +7,8 @@
     weft mask     --schema person.schema.json '{"name": '              prefix -> the tokens that may come next
 
 `-` is standard input, `--json` prints one JSON object. Exit codes: 0 yes, 1 no, 2 the command or its input is wrong.
-A user's mistake is a message with a caret on standard error, never a traceback.
+A user's mistake is a message with a caret on standard error, never a traceback; a mistake of ours is one, and exits
+with 3.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -584,6 +586,9 @@ def main(arguments: Iterable[str] | None = None) -> None:
     except weft.WeftError as error:
         print(describe(error), file=sys.stderr)
         sys.exit(2)
+    except Exception:  # only here: Python would exit with 1, which is the answer "no"
+        traceback.print_exc()
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,11 @@ std::vector<u32> token_ids(nb::handle h, const Vocabulary& v) {
     return out;
 }
 
+// A message as Python's text: what quotes a byte of the user's may hold half of a character.
+nb::object message(const std::string& s) {
+    return nb::steal(PyUnicode_DecodeUTF8(s.data(), Py_ssize_t(s.size()), "replace"));
+}
+
 std::string caret(const std::string& source, long offset) {
     if (offset < 0 || source.empty()) return "";
     std::size_t from = 0, to = source.size(), at = std::min(std::size_t(offset), source.size());
@@ -251,14 +256,13 @@ NB_MODULE(_core, m) {
             std::rethrow_exception(p);
         } catch (const GrammarFault& e) {
             nb::object kind = nb::module_::import_("weft.errors").attr("GrammarError");
-            nb::object error = kind(nb::str(e.what()), "where"_a = nb::str(caret(e.source, e.offset).c_str()),
-                                    "expected"_a = nb::str(e.expected.c_str()), "hint"_a = nb::str(e.hint.c_str()));
+            nb::object error = kind(message(e.what()), "where"_a = message(caret(e.source, e.offset)), "expected"_a = message(e.expected), "hint"_a = message(e.hint));
             if (e.offset >= 0) error.attr("offset") = e.offset;
             PyErr_SetObject(kind.ptr(), error.ptr());
         } catch (const LimitFault& e) {
             nb::object kind = nb::module_::import_("weft.errors").attr("BudgetExceeded");
-            PyErr_SetObject(kind.ptr(), kind(nb::str(e.what()), "limit"_a = e.limit, "spent"_a = e.spent, "hint"_a = nb::str(e.hint.c_str()),
-                                             "expected"_a = nb::str(("at most " + std::to_string(e.limit)).c_str())).ptr());
+            PyErr_SetObject(kind.ptr(), kind(message(e.what()), "limit"_a = e.limit, "spent"_a = e.spent, "hint"_a = message(e.hint),
+                                             "expected"_a = message("at most " + std::to_string(e.limit))).ptr());
         }
     });
 

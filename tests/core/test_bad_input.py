@@ -75,6 +75,7 @@ BROKEN = {
     "code point -1 is out of range": lambda: Grammar("s", {"s": Spelled(Pattern("a"), ((-1, B),))}),
     "priority 1099511627776 is out of range": lambda: Grammar("s", {"s": A}, {"T": Terminal(A, 1 << 40)}),
     "holds half of a surrogate pair": lambda: Grammar("s", {"s": Pattern("\ud800")}),
+    "unknown regex flag '\ufffd'": lambda: Grammar("s", {"s": Pattern("(?ié)")}),
     "unknown regex flag 'q'": lambda: Grammar("s", {"s": Pattern("a", "q")}),
     "group does not end": lambda: Grammar("s", {"s": Pattern("(a")}),
     "a literal under Spelled is not valid UTF-8": lambda: Grammar("s", {"s": Spelled(Literal(b"\xff"), ((97, B),))}),
@@ -413,7 +414,7 @@ def test_a_constraint_without_a_vocabulary_has_no_masks() -> None:
     with pytest.raises(ValueError, match="no vocabulary"):
         _core.Matcher(constraint)
     with pytest.raises(ValueError, match="no vocabulary"):
-        _core.Solver(constraint, [], 10, 10)
+        _core.Solver(constraint, [], 10, 10, None)
 
 
 def test_matchers_of_two_vocabularies_do_not_share_rows() -> None:

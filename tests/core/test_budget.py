@@ -72,3 +72,26 @@ def test_rollback_gives_the_budget_back():
     matcher.rollback(2)
     assert (matcher.mask() == first).all()
     assert matcher.count_legal([0, 0, 3, 2]) == 4
+
+
+def test_a_blank_that_parts_nothing_is_not_counted_on():
+    """Another lexeme begins with the blank: "a a" is A and B, and nothing is A and A."""
+    grammar = from_lark('start: A A | "cccccccc" | B "!!!!!!!!"\nA: /a+/\nB: / a/\nWS: " "\n%ignore WS')
+    constraint = compile(grammar, Vocabulary([*BYTES, None], [256]))
+    for budget in range(8):
+        with pytest.raises(BudgetExceeded):
+            constraint.matcher(max_tokens=budget)
+    constraint.matcher(max_tokens=8).commit(*b"cccccccc", 256)
+
+
+def test_a_lexeme_takes_as_many_bytes_as_it_has():
+    grammar = from_lark('start: "begin" start "finish" | /[0-9]{3}/\nWS: " "\n%ignore WS')
+    constraint = compile(grammar, Vocabulary([*BYTES, None], [256]))
+    for budget in range(3, 20):
+        for seed in range(4):
+            rng, matcher = random.Random(seed), constraint.matcher(max_tokens=budget)
+            while not matcher.is_stopped:
+                mask = matcher.mask()
+                allowed = [t for t in (*b"begin123 finish", 256) if mask[t >> 5] >> (t & 31) & 1]
+                assert allowed, (budget, matcher.text)
+                matcher.commit(rng.choice(allowed))

@@ -10,7 +10,9 @@ from weft.errors import BudgetExceeded, DeadEnd
 from weft.grammar.constraint import Constraint, Limits, compile
 from weft.grammar.grammar import Alt, Grammar, Literal, Pattern, Ref, Repeat, Seq, Special, Terminal
 from weft.grammar.lark import from_lark
+from weft.grammar.recognizer import Recognizer
 from weft.grammar.vocabulary import Vocabulary
+from weft.infill.check import check
 
 
 def constraint(lark: str, tokens: str, **limits) -> Constraint:
@@ -247,3 +249,62 @@ def test_the_same_place_is_known_at_another_depth():
     assert after(c, "[(x") == [")", ")]"]
     assert after(c, "(([x") == ["]", "])"]
     assert after(c, "((((x") == [")", "))", ")))"]
+
+
+LETTERS = ["a", "b", " ", "\n", "é", "ü", "漢", "字", "😀", '"', "#"]
+PARTS = [
+    "[aé]+", "é+b?", "[^ a]+", "[ab]*漢", "漢字?", "[éü漢]", '"[^"]*"', '"([^"\\n]|é)*"', "[^\\x00-\\x7f]+",
+    "a(é|ü)*b", "#[^\\n]*", "(ab|é漢)+", "[a-zé]", "😀[^😀]*😀", '[^\\n"é]+',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_bits_are_the_tokens_that_can_be_read_byte_by_byte(seed):
+    rng = random.Random(seed)
+    names = [f"T{i}" for i in range(rng.randint(2, 4))]
+    terminals = {n: Terminal(Pattern(rng.choice(PARTS)), rng.randint(0, 1)) for n in names}
+    ignore = tuple(rng.sample(["BLANK", "LINE"], rng.randint(0, 2)))
+    terminals |= {n: Terminal(Pattern({"BLANK": "[ \\n]+", "LINE": "#[^\\n]*\\n"}[n])) for n in ignore}
+    refs = [Ref(n) for n in names]
+    shape = Alt(
+        (Seq((rng.choice(refs), Ref("s"), rng.choice(refs))), Repeat(rng.choice(refs), 0, None), Seq(tuple(refs)))
+    )
+    grammar = Grammar("s", {"s": shape}, terminals, ignore, lexer=True)
+    texts = ["".join(rng.choices(LETTERS, k=rng.choice((1, 1, 2, 3, 5, 9)))).encode() for _ in range(250)]
+    tokens = [t[rng.choice((0, 0, 0, 1)) : rng.choice((99, 99, -1))] or b"a" for t in texts]
+    matcher = compile(grammar, Vocabulary([*tokens, None], [250])).matcher()
+    recognizer = Recognizer(grammar)
+    for _ in range(6):
+        mask = matcher.mask()
+        found = [t for t in range(251) if mask[t >> 5] >> (t & 31) & 1]
+        wanted = []
+        for token, text in enumerate(tokens):
+            count = recognizer.feed(text)
+            wanted += [token] if count == len(text) else []
+            recognizer.rollback(count)
+        assert found == wanted + [250] * matcher.is_complete, (grammar, matcher.text)
+        if not wanted:
+            break
+        token = rng.choice(wanted)
+        matcher.commit(token)
+        recognizer.feed(tokens[token])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lexemes_that_run_together_across_ignored_ones(seed):
+    """Two ignored terminals over the letters of all the others: what parts two lexemes may be a sequence of both."""
+    rng = random.Random(seed)
+    base = oracles.random_grammar(rng, lexer=True)
+    ignored = {n: Terminal(Pattern(rng.choice(["b+", "ab", "ba?", "aab", "a", "bba"]))) for n in ("BLANK", "LINE")}
+    grammar = Grammar("start", base.productions, {**base.terminals, **ignored}, tuple(ignored), lexer=True)
+    language = oracles.sentences(grammar, "ab", 7)
+    recognizer = Recognizer(grammar)
+    for text in oracles.texts("ab", 7):
+        count = recognizer.feed(text)
+        assert (count == len(text) and recognizer.is_complete) == (text in language), (grammar, text)
+        if count < len(text):
+            assert not any(sentence.startswith(text[: count + 1]) for sentence in language), (grammar, text)
+        elif language and not recognizer.is_complete and len(text) < 4:
+            witness = check(grammar, text).witness
+            assert witness is not None and oracles.accepts(grammar, witness), (grammar, text, witness)
+        recognizer.rollback(count)

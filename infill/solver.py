@@ -325,7 +325,7 @@ class Solver:
         return rows
 
     def _filling(self, chosen: list[int]) -> list[int]:
-        if not chosen:
+        if len(chosen) < len(self._start):
             raise ValueError("no filling has a probability above 0: the scores rule all of them out")
         out = []
         for token, element in zip(self.ids, self._places, strict=True):

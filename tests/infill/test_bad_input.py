@@ -73,6 +73,14 @@ def test_what_solvers_learn_stays_within_the_limit() -> None:
     assert largest < 500_000
 
 
+def test_a_canvas_of_nothing_has_one_filling() -> None:
+    empty = solver("a?", Canvas())
+    assert empty.verdict.status is Status.COMPLETE
+    assert empty.best(np.zeros((0, 4))) == empty.sample(np.zeros((0, 4)), np.random.default_rng(0)) == []
+    with pytest.raises(DeadEnd):
+        solver("a", Canvas()).best(np.zeros((0, 4)))
+
+
 # Scores
 
 

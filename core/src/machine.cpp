@@ -393,7 +393,7 @@ class Builder {
             for (u32 k = m.call_at[m.entry[b]]; k < m.call_at[m.entry[b] + 1]; ++k) left.to.push_back(m.calls[k].symbol);
             left.end_node();
         }
-        Cliques single = find_cliques(left);
+        GraphComponents single = components_of(left);
         m.rank.assign(order.size(), 0);
         for (u32 b = 0; b < order.size(); ++b) m.rank[b] = single.count() - 1 - single.of[b];
     }

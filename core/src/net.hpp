@@ -93,12 +93,12 @@ struct Graph {
     bool has(u32 v, u32 w) const { return std::find(to.begin() + at[v], to.begin() + at[v + 1], w) != to.begin() + at[v + 1]; }
 };
 
-struct Cliques {  // strongly connected components (Tarjan 1972), those that nothing leaves first
+struct GraphComponents {  // strongly connected components (Tarjan 1972), those that nothing leaves first
     std::vector<u32> of;               // per node
     std::vector<u32> nodes, at{0};     // those of component c: nodes[at[c]] .. nodes[at[c + 1]]
     u32 count() const { return u32(at.size()) - 1; }
 };
-Cliques find_cliques(const Graph& graph, u32 root = NONE);  // of what the root reaches, or of all
+GraphComponents components_of(const Graph& graph, u32 root = NONE);  // of what the root leads to, or of all
 
 // Which nets accept the empty text. Afterwards callers have an empty arc beside each call of those, none can only fail, and none calls
 // itself before it has read something.

@@ -6,9 +6,9 @@
 
 namespace weft {
 
-Cliques find_cliques(const Graph& graph, u32 only) {
+GraphComponents components_of(const Graph& graph, u32 only) {
     u32 n = graph.size(), counter = 0;  // without recursion
-    Cliques out;
+    GraphComponents out;
     out.of.assign(n, NONE);
     std::vector<u32> index(n, NONE), low(n), stack;
     std::vector<std::pair<u32, u32>> frames;
@@ -137,10 +137,10 @@ std::vector<u32> begin_of(const Net& n) {
 }
 
 // One automaton for a left-recursive component: node done[X] means that an X which began at the start has just ended.
-Net linear_system(const std::vector<Net>& nets, u32 target, const Cliques& cliques, u32 c, Allowance& allowance) {
+Net linear_system(const std::vector<Net>& nets, u32 target, const GraphComponents& components, u32 c, Allowance& allowance) {
     Draft draft(allowance);
     std::unordered_map<u32, u32> done;
-    const u32 *begin = cliques.nodes.data() + cliques.at[c], *end = cliques.nodes.data() + cliques.at[c + 1];
+    const u32 *begin = components.nodes.data() + components.at[c], *end = components.nodes.data() + components.at[c + 1];
     for (const u32* m = begin; m != end; ++m) done[*m] = draft.add();
     for (const u32* m = begin; m != end; ++m) {
         const Net& from = nets[*m];
@@ -152,7 +152,7 @@ Net linear_system(const std::vector<Net>& nets, u32 target, const Cliques& cliqu
         for (u32 s : begin_of(from))
             for (const Arc* a = from.begin(s); a != from.past(s); ++a) {
                 if (a->label == EPS) continue;
-                if (is_call(*a) && cliques.of[a->label & ~BOX] == c) draft.arc(done[a->label & ~BOX], EPS, base + a->to);
+                if (is_call(*a) && components.of[a->label & ~BOX] == c) draft.arc(done[a->label & ~BOX], EPS, base + a->to);
                 else draft.arc(0, a->label, base + a->to);
             }
     }
@@ -168,12 +168,12 @@ void remove_left_recursion(std::vector<Net>& nets, Allowance& allowance) {
                     if (is_call(*a)) left.to.push_back(a->label & ~BOX);
         left.end_node();
     }
-    Cliques cliques = find_cliques(left);
+    GraphComponents components = components_of(left);
     std::vector<std::pair<u32, Net>> replaced;
-    for (u32 c = 0; c < cliques.count(); ++c) {
-        u32 first = cliques.nodes[cliques.at[c]];
-        if (cliques.at[c + 1] - cliques.at[c] == 1 && !left.has(first, first)) continue;
-        for (u32 k = cliques.at[c]; k < cliques.at[c + 1]; ++k) replaced.emplace_back(cliques.nodes[k], linear_system(nets, cliques.nodes[k], cliques, c, allowance));
+    for (u32 c = 0; c < components.count(); ++c) {
+        u32 first = components.nodes[components.at[c]];
+        if (components.at[c + 1] - components.at[c] == 1 && !left.has(first, first)) continue;
+        for (u32 k = components.at[c]; k < components.at[c + 1]; ++k) replaced.emplace_back(components.nodes[k], linear_system(nets, components.nodes[k], components, c, allowance));
     }
     for (auto& [b, net] : replaced) nets[b] = std::move(net);
 }

@@ -21,14 +21,14 @@ class Reducer {
                 if (a.label != EPS && (a.label & BOX)) calls.to.push_back(a.label & ~BOX), ++uses[a.label & ~BOX];
             calls.end_node();
         }
-        Cliques cliques = find_cliques(calls);
+        GraphComponents components = components_of(calls);
         inlined.assign(nets.size(), 0);
         reduced.resize(nets.size());
-        for (u32 b : cliques.nodes) {
+        for (u32 b : components.nodes) {
             if (nets[b].size() == 0) continue;
             reduced[b] = reduce(nets[b]);
-            u32 c = cliques.of[b];
-            bool recursive = cliques.at[c + 1] - cliques.at[c] > 1 || calls.has(b, b);
+            u32 c = components.of[b];
+            bool recursive = components.at[c + 1] - components.at[c] > 1 || calls.has(b, b);
             std::size_t size = reduced[b].size(), arcs = reduced[b].arcs.size();
             inlined[b] = b != start && !recursive && ((size <= 8 && arcs <= 16) || (uses[b] == 1 && size <= 48));
         }
@@ -186,7 +186,7 @@ class Reducer {
         graph.at = d.at;
         graph.to.clear();
         for (auto& a : d.arcs) graph.to.push_back(a.to);
-        Cliques parts = find_cliques(graph, d.entry);
+        GraphComponents parts = components_of(graph, d.entry);
         rows.clear(), circles.clear(), order.clear();
         number.assign(d.size(), NONE);
         for (u32 c = 0; c < parts.count(); ++c) {
@@ -227,7 +227,7 @@ class Reducer {
     }
 
     static constexpr u32 INSIDE = NONE - 1;  // in a row: a state of the same component
-    const std::vector<u32>& row_of(const Box& d, u32 s, const Cliques& parts) {
+    const std::vector<u32>& row_of(const Box& d, u32 s, const GraphComponents& parts) {
         row.assign(1, d.final[s]);
         for (u32 k = d.at[s]; k < d.at[s + 1]; ++k) {
             u32 to = d.arcs[k].to, n = parts.of[to] == parts.of[s] ? INSIDE : number[to];
@@ -236,7 +236,7 @@ class Reducer {
         return row;
     }
 
-    void merge_circle(const Box& d, const u32* states, u32 m, const Cliques& parts) {
+    void merge_circle(const Box& d, const u32* states, u32 m, const GraphComponents& parts) {
         views.clear();
         local.resize(d.size());
         block.resize(m);

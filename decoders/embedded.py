@@ -2,7 +2,7 @@
 
     tokenizer = embedded.tokenizer()         # 1,100 byte-level BPE tokens, shared by both models
     model = embedded.causal()                # LlamaForCausalLM: left to right, with a KV cache, fill-in-the-middle
-    model = embedded.masked()                # ModernBertForMaskedLM: masked diffusion, mask_token_id in open slots
+    model = embedded.masked()                # LlamaForCausalLM that sees both ways: masked diffusion
 
 How they were made and how good they are: core/weft/models/README.md. `folder` is an ordinary saved checkpoint, so that
 whatever loads any transformers model by path loads these.
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from weft.errors import WeftError
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, ModernBertForMaskedLM, PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 
 def folder(name: Literal["causal", "masked"]) -> Path:
@@ -45,18 +45,25 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 def causal() -> LlamaForCausalLM:
     """A new copy of the causal model, ready to generate."""
+    return _load("causal")
+
+
+def masked() -> LlamaForCausalLM:
+    """A new copy of the masked-diffusion model; row i of its logits (batch, length, vocabulary) scores slot i + 1.
+
+    Open slots hold the tokenizer's `mask_token_id`. `hf.masked` reads the shift of the rows from the model's config.
+    """
+    return _load("masked")
+
+
+def _load(name: Literal["causal", "masked"]) -> LlamaForCausalLM:
+    import torch
     from transformers import LlamaForCausalLM
 
-    model: LlamaForCausalLM = _load(LlamaForCausalLM, "causal")
-    return model
-
-
-def masked() -> ModernBertForMaskedLM:
-    """A new copy of the masked-diffusion model: logits of every slot, (batch, length, vocabulary), unshifted."""
-    from transformers import ModernBertForMaskedLM
-
-    model: ModernBertForMaskedLM = _load(ModernBertForMaskedLM, "masked")
-    return model
+    with no_bars():
+        model: Any = LlamaForCausalLM.from_pretrained(folder(name), local_files_only=True, dtype=torch.float32)
+    loaded: LlamaForCausalLM = model.eval()
+    return loaded
 
 
 def one_thread() -> None:
@@ -67,13 +74,6 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-def _load(kind: Any, name: Literal["causal", "masked"]) -> Any:
-    import torch
-
-    with no_bars():
-        return kind.from_pretrained(folder(name), local_files_only=True, dtype=torch.float32).eval()
 
 
 @contextmanager

@@ -75,13 +75,14 @@ def load_tokenizer(name: str | None = None, **load: Any) -> Any:
     return embedded.tokenizer()
 
 
-def masked(model: Any, tokenizer: Any, *, mask_id: int | None = None, shift: int = 0) -> MaskedLM:
+def masked(model: Any, tokenizer: Any, *, mask_id: int | None = None, shift: int | None = None) -> MaskedLM:
     """A masked-diffusion model, ready for `weft.denoise`.
 
     Args:
         model: called with `input_ids` (1, length), it returns `logits` (1, length, vocab), each slot seeing all others.
         mask_id: the placeholder token; the tokenizer's mask token if not given.
-        shift: 0 if row i of the logits scores slot i (LLaDA, BERT), 1 if row i scores slot i + 1 (Dream).
+        shift: 0 if row i of the logits scores slot i (LLaDA, BERT), 1 if row i scores slot i + 1 (Dream); if not given,
+            what the model's config says in `logit_shift`, else 0.
     """
     if mask_id is None:
         mask_id = getattr(tokenizer, "mask_token_id", None)
@@ -89,6 +90,8 @@ def masked(model: Any, tokenizer: Any, *, mask_id: int | None = None, shift: int
         raise WeftError(
             "the placeholder token of this model is not known", hint="masked(model, tokenizer, mask_id=...)"
         )
+    if shift is None:
+        shift = getattr(model.config, "logit_shift", 0)
     if shift not in (0, 1):
         raise WeftError(f"shift={shift!r} is not known", expected="0: row i scores slot i; 1: row i scores slot i + 1")
     return MaskedLM(model, tokenizer, mask_id, shift)
@@ -154,6 +157,14 @@ class _Adapter:
         """The tokens of a prompt, with the begin token where the model wants one."""
         return [int(token_id) for token_id in self.tokenizer(text)["input_ids"]]
 
+    def _begin(self) -> int:
+        """What stands before the first token of a text that has nothing before it."""
+        for source in (self.tokenizer, self.config):
+            for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+                if isinstance(token_id := getattr(source, name, None), int):
+                    return token_id
+        raise WeftError("an empty prompt needs a begin token", hint="give a prompt, or token ids")
+
 
 class CausalLM(_Adapter):
     """A CausalModel over any transformers model with a language-model head.
@@ -175,14 +186,7 @@ class CausalLM(_Adapter):
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a prompt, with the begin token where the model wants one; never empty."""
-        ids = super().encode(text)
-        if ids:
-            return ids
-        for source in (self.tokenizer, self.config):
-            for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
-                if isinstance(token_id := getattr(source, name, None), int):
-                    return [token_id]
-        raise WeftError("an empty prompt needs a begin token", hint="give a prompt, or token ids")
+        return super().encode(text) or [self._begin()]
 
     def start(self) -> CausalLMState:
         """A new, empty sequence."""
@@ -266,6 +270,11 @@ class MaskedLM(_Adapter):
             tokens = [None if at == self.mask_id else token for at, token in enumerate(vocabulary.tokens)]
             vocabulary = Vocabulary(tokens, vocabulary.eos, specials=vocabulary.specials)
         return vocabulary
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a prompt; not empty if it takes the row before a slot to score it."""
+        ids = super().encode(text)
+        return ids if ids or not self.shift else [self._begin()]
 
     @torch.inference_mode()
     def logits(self, tokens: Sequence[int]) -> torch.Tensor:

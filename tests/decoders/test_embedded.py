@@ -9,9 +9,10 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer  # noqa: E402
+from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 
-from weft.decoders import embedded  # noqa: E402
+from weft.decoders import embedded, hf  # noqa: E402
+from weft.decoders.denoise import denoise  # noqa: E402
 from weft.errors import WeftError  # noqa: E402
 from weft.models import cpp_text, evaluate, json_text, rows, train  # noqa: E402
 
@@ -69,10 +70,9 @@ def test_both_models_have_one_tokenizer_and_fit_into_ten_megabytes():
 
 
 def test_the_checkpoints_are_ordinary_ones_that_load_by_path():
-    model = AutoModelForCausalLM.from_pretrained(embedded.folder("causal"))
-    assert type(model) is type(embedded.causal()) and model.dtype == torch.float32
-    model = AutoModelForMaskedLM.from_pretrained(embedded.folder("masked"))
-    assert type(model) is type(embedded.masked()) and model.dtype == torch.float32
+    for name, loaded in (("causal", embedded.causal()), ("masked", embedded.masked())):
+        model = AutoModelForCausalLM.from_pretrained(embedded.folder(name))
+        assert type(model) is type(loaded) and model.dtype == torch.float32
     tokenizer = AutoTokenizer.from_pretrained(embedded.folder("masked"))
     assert tokenizer.decode(tokenizer("int x;").input_ids) == "int x;"
 
@@ -95,15 +95,25 @@ def test_the_causal_model_fills_in_the_middle(tokenizer):
     assert 0 < len(output) < 8
 
 
-@torch.inference_mode()
 def test_the_masked_model_scores_every_slot(tokenizer):
-    model = embedded.masked()
+    dlm = hf.masked(embedded.masked(), tokenizer)
     left, right = (tokenizer(text).input_ids for text in ('name, age\n{"name": "Ada Hill', " 41}"))
-    ids = [*left, tokenizer.mask_token_id, *tokenizer("age").input_ids, tokenizer.mask_token_id, *right]
-    logits = model(input_ids=torch.tensor([ids])).logits
-    assert logits.shape == (1, len(ids), len(tokenizer))
-    assert model.config.mask_token_id == tokenizer.mask_token_id == 2
-    assert tokenizer.decode(logits[0, len(left)].argmax()) == '", "'
+    ids = [*left, dlm.mask_id, *tokenizer("age").input_ids, dlm.mask_id, *right]
+    logits = dlm.logits(ids)
+    assert logits.shape == (len(ids), len(tokenizer))
+    assert dlm.mask_id == tokenizer.mask_token_id == 2
+    assert tokenizer.decode(logits[len(left)].argmax()) == '", "'
+    changed = dlm.logits([*ids[:-1], tokenizer("]").input_ids[0]])
+    assert not torch.equal(changed[len(left)], logits[len(left)])  # what comes after a slot counts, too
+
+
+@pytest.mark.parametrize("asked", ["year", "genre", "artist"])
+def test_the_masked_model_takes_over_the_keys_of_its_prompt(tokenizer, asked):
+    dlm = hf.masked(embedded.masked(), tokenizer)
+    left = tokenizer(f'title, {asked}\n{{"title": "Open Water", "').input_ids
+    assert tokenizer.decode(dlm.logits([*left, *[dlm.mask_id] * 30])[len(left)].argmax()) == asked
+    answer = json.loads(denoise(dlm, "name, age\n", length=32, block=16).text)
+    assert list(answer) == ["name", "age"]
 
 
 def test_the_text_of_the_training_is_right():
@@ -122,15 +132,25 @@ def test_the_rows_of_one_seed_are_always_the_same(tokenizer):
     assert all(len(row.ids) == len(row.learned) <= 2 * rows.LONGEST for row in first)
 
 
+def test_end_tokens_are_learned_only_where_the_text_is_over(tokenizer):
+    batch = next(train.batches("masked", tokenizer, seed=1, size=256))
+    assert any(not learned for row in batch for learned in row.learned[row.learned.index(True) :])  # a template
+    for row in batch:
+        answer = row.ids[row.learned.index(True) :]
+        end = answer.index(rows.END) if rows.END in answer else len(answer)
+        assert set(answer[end:]) <= {rows.END}
+        assert not row.learned[0]  # the row before a slot scores it
+
+
 @pytest.mark.parametrize("name", ["causal", "masked"])
 def test_a_few_steps_of_training_make_a_checkpoint(name, tokenizer, tmp_path):
     reports = []
-    model = train.train(name, tokenizer, steps=2, batch=4, report=lambda *line: reports.append(line))
+    start = embedded.causal() if name == "masked" else None
+    model = train.train(name, tokenizer, steps=2, batch=4, causal=start, report=lambda done, note: reports.append(done))
     train.save(model, tokenizer, tmp_path)
-    kind = AutoModelForCausalLM if name == "causal" else AutoModelForMaskedLM
-    logits = kind.from_pretrained(tmp_path)(input_ids=torch.tensor([[6, 7, 8]])).logits
+    logits = AutoModelForCausalLM.from_pretrained(tmp_path)(input_ids=torch.tensor([[6, 7, 8]])).logits
     assert logits.shape == (1, 3, len(tokenizer)) and logits.isfinite().all()
-    assert [done for _, done, _ in reports] == [0.0, 0.5, 1.0]
+    assert reports == [0.0, 0.5, 1.0]
 
 
 def test_a_model_that_is_not_there_says_how_to_make_it(monkeypatch, tmp_path):

@@ -242,6 +242,9 @@ def test_a_masked_model_scores_slots():
         rows = model(input_ids=torch.tensor([[0, 2, 2, 1]])).logits[0]
     assert torch.equal(plain.logits([0, 2, 2, 1]), rows)
     assert torch.equal(shifted.logits([0, 2, 2, 1])[1:], rows[:-1])
+    assert (plain.encode(""), shifted.encode("")) == ([], [1])  # the row before a slot scores it
+    model.config.logit_shift = 1
+    assert torch.equal(hf.masked(model, tokenizer).logits([0, 2])[1], plain.logits([0, 2])[0])
     with pytest.raises(WeftError, match="shift=2"):
         hf.masked(model, tokenizer, shift=2)
 

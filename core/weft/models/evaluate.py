@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from weft.models import cpp_text, json_text
 from weft.models.cpp_text import PRELUDE
@@ -116,7 +116,8 @@ def denoise_text(
     for start in range(prompt.shape[1], ids.shape[1], block):
         stop = start + block
         while (is_open := ids[:, start:stop] == tokenizer.mask_token_id).any():
-            logits = model(input_ids=ids, attention_mask=attended).logits[:, start:stop]  # (batch, block, vocabulary)
+            rows = model(input_ids=ids, attention_mask=attended).logits
+            logits = rows[:, start - 1 : stop - 1]  # (batch, block, vocabulary): the row before a slot scores it
             logits[..., tokenizer.mask_token_id] = -torch.inf
             confidence, best = logits.softmax(-1).max(-1)
             chosen = confidence.where(is_open, -1).topk(min(each, block), dim=1).indices
@@ -148,8 +149,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     tokenizer = AutoTokenizer.from_pretrained(arguments.models / "causal")
-    causal: Any = AutoModelForCausalLM.from_pretrained(arguments.models / "causal", dtype=torch.float32)
-    masked: Any = AutoModelForMaskedLM.from_pretrained(arguments.models / "masked", dtype=torch.float32)
+    causal, masked = (
+        AutoModelForCausalLM.from_pretrained(arguments.models / name, dtype=torch.float32)
+        for name in ("causal", "masked")
+    )
     rng = Random(SEED)
     suites = [[make(rng) for _ in range(arguments.prompts)] for make in (json_text.example, cpp_text.example)]
     with tempfile.TemporaryDirectory() as folder:

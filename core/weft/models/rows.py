@@ -3,9 +3,10 @@
     causal    prompt answer <|end|>                                   loss on the answer
               <|fim_prefix|> left <|fim_suffix|> right <|fim_middle|> middle <|end|>
     masked    prompt | answer <|end|> <|end|> ...                     every slot after | may be masked
-              prompt fixed | hole | fixed | hole <|end|> | fixed      an infilling template: only holes may be masked
+              prompt fixed | hole | fixed | hole <|end|> <|end|>      an infilling template: only holes may be masked
 
-Text is cut before it is tokenized, as it is when somebody asks for a hole to be filled.
+Text is cut before it is tokenized, as it is when somebody asks for a hole to be filled. An inner hole has as many slots
+as its text has tokens; end tokens stand only where the text is over, as `weft.infill` has it.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from weft.models.json_text import Example
 
 PAD, END, MASK, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE = range(6)
 SPECIALS = ("<|pad|>", "<|end|>", "<|mask|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>")
-CANVASES = (32, 32, 40, 48, 64, 64, 96, 128)  # slots that a diffusion answer is given; the rest is <|end|>
+CANVASES = (32, 32, 40, 48, 64, 64, 96)  # slots that a diffusion answer is given; the rest is <|end|>
+LARGEST = 128  # canvas, for answers that fit into none of those
 LONGEST = 256  # tokens of a row
 CHUNK = 1024  # examples that are sorted by length together
 
@@ -62,18 +64,18 @@ def masked_row(rng: Random, one: Example, encode: Encode) -> Row | None:
     """None if the answer is longer than the longest canvas."""
     prompt = encode(one.prompt)
     if rng.random() < 0.25 and len(one.answer) > 12:
-        ids = prompt if rng.random() < 0.6 or one.kind == "cpp" else []
+        ids = prompt if rng.random() < 0.6 or one.kind == "cpp" else [END]  # the row before a slot scores it
         learned = [False] * len(ids)
-        spare = rng.random() < 0.5
-        cuts = _cuts(rng, one.answer, 2 * rng.randint(1, 3))
+        cuts = _cuts(rng, one.answer, rng.randint(1, 6))
         for i, (start, stop) in enumerate(zip([0, *cuts], [*cuts, len(one.answer)], strict=True)):
-            part = encode(one.answer[start:stop]) + ([END] * rng.randint(0, 6) if spare and i % 2 else [])
+            part = encode(one.answer[start:stop])
             ids, learned = ids + part, learned + [bool(i % 2)] * len(part)
-        return Row([*ids, END], [*learned, False]) if any(learned) else None
+        spare = rng.randint(0, 6) if len(cuts) % 2 else 0  # the last part is a hole
+        return Row(ids + [END] * spare, learned + [True] * spare) if any(learned) else None
     answer = encode(one.answer)
-    slots = [length for length in CANVASES if length > len(answer)]
-    if not slots:
+    if len(answer) >= LARGEST:
         return None
+    slots = [length for length in CANVASES if length > len(answer)] or [LARGEST]
     answer += [END] * (rng.choice(slots) - len(answer))
     return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
 

@@ -5,6 +5,7 @@
     python -m benchmarks agree         every bit of the same masks, weft against llguidance, each difference explained
     python -m benchmarks suite         the JSON-Schema-Test-Suite
     python -m benchmarks infill        canvases of C++ and JSON; --quick for a sample
+    python -m benchmarks denoise       the embedded diffusion model with and without a grammar
     python -m benchmarks memory        thousands of schemas through one process
     python -m benchmarks slow          where weft's time went in the last run
     python -m benchmarks table         every table of the last runs, into results/table.md and the README

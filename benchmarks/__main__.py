@@ -146,6 +146,30 @@ def infill(
 
 
 @app.command()
+def denoise(
+    prompts: Annotated[int, typer.Option(help="Prompts of each kind.")] = 28,
+    length: Annotated[int, typer.Option(help="Open slots of a canvas.")] = 64,
+    block: Annotated[int, typer.Option(help="Slots that are filled before the next ones open.")] = 16,
+    only: Annotated[str, typer.Option(help="Only these prompts.")] = "JSON,C++",
+    seed: int = 20261123,
+) -> None:
+    """The embedded diffusion model with and without a grammar, at 1 to 8 tokens a step: valid, right, passes."""
+    from benchmarks import denoise as denoise_part
+
+    RESULTS.mkdir(exist_ok=True)
+    rows = []
+    with open(RESULTS / "denoise.jsonl", "w", encoding="utf-8") as out:
+        for row in denoise_part.rows(prompts, only.split(","), length=length, block=block, seed=seed):
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.flush()
+            rows.append(row)
+    head = f"{prompts} prompts of each kind, canvases of {length} slots in blocks of {block}, temperature 0."
+    text = f"{head}\n\n{denoise_part.table(rows)}\n"
+    (RESULTS / "denoise.md").write_text(text, "utf-8")
+    print(text)
+
+
+@app.command()
 def agree(
     vocabulary: Vocab = "deepseek",
     texts: Annotated[int, typer.Option(help="Texts per large Lark grammar.")] = 10,

@@ -18,7 +18,7 @@ from weft.grammar.verdict import Status
 from weft.infill.canvas import HOLE, Canvas, Hole
 from weft.infill.solver import Solver
 
-PATIENCE_S = 5.0  # CPU time for the stages of one text; the stages that are left count as unknown
+PATIENCE_S = 4.0  # CPU time for the stages of one text; a stage that nothing was asked about counts as unknown
 
 
 class Timed:
@@ -104,39 +104,54 @@ def _described(fragments: list[str], pieces: list[list[int]]) -> Json:
 
 
 def run_stages(engine: Weft, job: Json) -> Json:
-    """One text at every stage, as long as PATIENCE_S lasts."""
+    """One text at every stage, as long as PATIENCE_S lasts; what costs most comes last, with patience of its own."""
     refused = _prepare(engine, job)
     if refused:
         return refused
-    started, stages = time.process_time(), []
-    for per_cent in job["stages"]:
-        late = time.process_time() - started > PATIENCE_S
-        stages.append(
-            {"per_cent": per_cent}
-            | ({"us": {}, "wrong": [], "unknown": ["late"]} if late else _stage(engine, job, per_cent))
-        )
-    return {"stages": stages}
+    stages = [Stage(engine, job["padded"], job["order"], per_cent) for per_cent in job["stages"]]
+    for ask in (Stage.ask, Stage.ask_all, Stage.retry):
+        started = time.process_time()
+        for stage in stages:
+            if time.process_time() - started < PATIENCE_S:
+                ask(stage)
+            elif ask is Stage.ask:
+                stage.timed.unknown.append("late")
+    return {"stages": [{"per_cent": stage.per_cent} | stage.timed.result() for stage in stages]}
 
 
-def _stage(engine: Weft, job: Json, per_cent: int) -> Json:
-    """A rigid canvas with some of its slots committed: verdict, a mask, 8 tokens tested, all masks, 8 committed."""
-    ids, order = job["padded"], job["order"]
-    done = round(len(ids) * per_cent / 100)
-    fixed = {position: ids[position] for position in order[:done]}
-    proposals = [(position, ids[position]) for position in order[done : done + 8]]
-    mask_id = engine.vocabulary.size  # no token
-    canvas = Canvas.from_tokens([fixed.get(position, mask_id) for position in range(len(ids))], mask_id)
-    timed = Timed()
-    solver = timed.verdict("verdict", lambda: engine.constraint.solver(canvas))
-    if solver is not None:
+class Stage:
+    """A rigid canvas with some of its slots committed in a given order, and the next 8 tokens as proposals."""
+
+    def __init__(self, engine: Weft, ids: list[int], order: list[int], per_cent: int):
+        self.engine, self.ids, self.per_cent = engine, ids, per_cent
+        done = round(len(ids) * per_cent / 100)
+        self.open = order[done:]
+        self.fixed = {position: ids[position] for position in order[:done]}
+        self.proposals = [(position, ids[position]) for position in self.open[:8]]
+        self.solver: Solver | None = None
+        self.timed = Timed()
+
+    def ask(self) -> None:
+        timed, proposals, mask_id = self.timed, self.proposals, self.engine.vocabulary.size  # which is no token
+        canvas = Canvas.from_tokens([self.fixed.get(i, mask_id) for i in range(len(self.ids))], mask_id)
+        solver = self.solver = timed.verdict("verdict", lambda: self.engine.constraint.solver(canvas))
+        if solver is None:
+            return
         timed.mask("mask", solver, *proposals[-1])
         admitted = timed("admit", lambda: solver.admit(proposals))
         if admitted is not None and len(admitted) < len(proposals):
             (timed.unknown if solver.unknown else timed.wrong).append("admit")
-        timed("all masks", lambda: [solver.mask(position) for position in order[done:]])
-        timed.verdict("commit", lambda: _committed(solver, dict(proposals)))
-    timed("retry", lambda: _one_at_a_time(engine, dict(fixed), proposals, len(ids)))
-    return timed.result()
+        twin = solver.fork()
+        timed.verdict("commit", lambda: _committed(twin, dict(proposals)))
+
+    def ask_all(self) -> None:
+        solver = self.solver
+        if solver is not None:
+            self.timed("all masks", lambda: [solver.mask(position) for position in self.open])
+
+    def retry(self) -> None:
+        """The published way to commit the proposals."""
+        self.timed("retry", lambda: _one_at_a_time(self.engine, dict(self.fixed), self.proposals, len(self.ids)))
 
 
 def _one_at_a_time(engine: Weft, fixed: dict[int, int], proposals: list[tuple[int, int]], slots: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -54,6 +55,7 @@ def everything(
         "memory": lambda: memory(schemas=round(5000 * scale)),
         "agree": lambda: agree(texts=max(1, round(10 * scale)), schemas=round(120 * scale)),
         "infill": lambda: infill(share=scale),
+        "denoise": lambda: denoise(max(1, round(28 * scale)), only="JSON,C++" if shutil.which("g++") else "JSON"),
     }
     for name, part in parts.items():
         before = _cpu_s()

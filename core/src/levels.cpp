@@ -35,15 +35,8 @@ const Levels::Front& Levels::reach(std::size_t i) {
         const Front& from = *fronts.back();
         u32 words = picks[fronts.size() - 1].words;
         auto to = std::make_shared<Front>();
-        auto add = [&](u32 open, u32 node) {
-            u32 k = to->at.find(open);
-            if (k == NONE) {
-                to->at.put(open, u32(to->places.size()));
-                to->places.push_back({open, node});
-            } else {
-                to->places[k].stacks = stacks->unite(to->places[k].stacks, node);
-            }
-        };
+        std::vector<Place>& found = to->places;
+        auto add = [&](u32 open, u32 node) { found.push_back({open, node}); };
         FlatMap seen;
         auto apply = [&](u32 id, u32 node, const auto& self) -> void {  // calls itself as often as a word ends boxes
             u64 key = u64(id) << 32 | node;
@@ -67,11 +60,52 @@ const Levels::Front& Levels::reach(std::size_t i) {
                 if (n.inner != NONE) add(n.inner, p.stacks);
                 if (n.summary != NONE) apply(n.summary, p.stacks, apply);
             }
+        tell_apart(found);
         count += to->places.size();
         if (count > max_places) throw LimitFault("the canvas has too many different readings", max_places, count, "raise max_states, or leave fewer slots open");
         fronts.push_back(std::move(to));
     }
     return *fronts[i];
+}
+
+// Places that differ in their lexemes only and share some: each lexical state once, those with equal stacks together.
+void Levels::tell_apart(std::vector<Place>& places) {
+    auto key = [&](const Place& p) { return u64(moves->place(p.open).term) << 32 | moves->place(p.open).ret; };
+    std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return std::make_tuple(key(a), a.open, a.stacks) < std::make_tuple(key(b), b.open, b.stacks); });
+    places.erase(std::unique(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.open == b.open && a.stacks == b.stacks; }), places.end());
+    std::vector<Place> out;
+    std::vector<std::pair<u32, u32>> states;  // (lexical state, stacks), then (stacks, lexical state)
+    std::vector<u32> lexes, sets;
+    for (std::size_t i = 0; i < places.size();) {
+        std::size_t end = i + 1;
+        while (end < places.size() && key(places[end]) == key(places[i])) ++end;
+        if (end == i + 1) {
+            out.push_back(places[i++]);
+            continue;
+        }
+        states.clear();
+        Moves::Open first = moves->place(places[i].open);
+        for (; i < end; ++i) {
+            u32 set = moves->place(places[i].open).lexes;
+            for (std::size_t k = 0; k < moves->states().size(set); ++k) states.emplace_back(moves->states().begin(set)[k], places[i].stacks);
+        }
+        std::sort(states.begin(), states.end());
+        states.erase(std::unique(states.begin(), states.end()), states.end());
+        std::size_t n = 0;
+        for (std::size_t k = 0; k < states.size();) {
+            u32 x = states[k].first;
+            for (sets.clear(); k < states.size() && states[k].first == x; ++k) sets.push_back(states[k].second);
+            states[n++] = {stacks->unite(sets), x};
+        }
+        states.resize(n);
+        std::sort(states.begin(), states.end());
+        for (std::size_t k = 0; k < n;) {
+            u32 node = states[k].first;
+            for (lexes.clear(); k < n && states[k].first == node; ++k) lexes.push_back(states[k].second);
+            out.push_back({moves->open(first.term, first.ret, lexes), node});
+        }
+    }
+    places = std::move(out);
 }
 
 bool Levels::ends_before(std::size_t i) {
@@ -141,13 +175,14 @@ u32 Levels::kept_by(std::size_t i, u32 id, u32 node) {
     if (u32 known = right[i]->by.find(key); known != NONE) return known;
     u32 base = right[i]->base.find(id);
     if (base == NONE) {
-        base = Stacks::NOTHING;
+        std::vector<u32> bases;
         for (std::size_t k = 0; k < moves->at(id).outs.size(); ++k) {
             auto [list, open] = moves->at(id).outs[k];
             u32 part = live(i + 1, open);
             for (std::size_t d = moves->pushed().size(list); d-- > 0;) part = stacks->pop(part, moves->pushed().begin(list)[d]);
-            base = stacks->unite(base, part);
+            bases.push_back(part);
         }
+        base = stacks->unite(bases);
         right[i]->base.put(id, base);
     }
     u32 out = stacks->meet(node, base);

@@ -52,12 +52,13 @@ class Levels {
   private:
     struct Front {
         std::vector<Place> places;
-        FlatMap at, together;  // open place -> which of `places`; (terminal, state after it) -> all stacks, whatever the lexeme is in
+        FlatMap together;  // (terminal, state after it) -> all stacks, whatever the lexeme is in
     };
     struct Live {
         FlatMap open, by, base;  // open place, (summary, stacks), summary -> stacks
     };
     const Front& reach(std::size_t i);
+    void tell_apart(std::vector<Place>& places);
     void look_right(std::size_t i);
     u32 live(std::size_t i, u32 open);
     u32 kept(std::size_t i, u32 open, u32 stacks);

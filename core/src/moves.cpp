@@ -174,20 +174,32 @@ u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest wor
         r.inner = lex_sets.intern(&x, 1);
     } else {
         if (words.ends(set)) r.inner = lex_sets.intern(&x, 1);
+        std::vector<Reading> parts;  // by symbol
         words.each(set, [&](u32 symbol, u32 rest) {
             u32 go, label, next;
             step(x, symbol, go, label, next);
-            if (go != NONE) {
-                Reading below = readings[reading(rest, go)];
-                r.inner = unite_lexes(r.inner, below.inner);
-                r.exits = unite_exits(r.exits, below.exits);
+            Reading part = go != NONE ? readings[reading(rest, go)] : Reading{0, 0};
+            if (next != NONE) {
+                Rest left{next, next == FRESH ? words.without_end(rest) : rest};
+                if (left.set != WordSets::NOTHING) {
+                    Exit e{label, rest_sets.intern(&left, 1)};
+                    part.exits = unite_exits(part.exits, exit_sets.intern(&e, 1));
+                }
             }
-            if (next == NONE) return;
-            Rest left{next, next == FRESH ? words.without_end(rest) : rest};
-            if (left.set == WordSets::NOTHING) return;
-            Exit e{label, rest_sets.intern(&left, 1)};
-            r.exits = unite_exits(r.exits, exit_sets.intern(&e, 1));
+            parts.push_back(part);
         });
+        // In pairs, pairs of pairs and so on: a lexical state that differs from another one in a few symbols finds nearly all done.
+        for (std::size_t n = parts.size(); n > 1; n = (n + 1) / 2)
+            for (std::size_t k = 0; k < n; k += 2) {
+                parts[k / 2] = parts[k];
+                if (k + 1 == n) continue;
+                parts[k / 2].inner = unite_lexes(parts[k].inner, parts[k + 1].inner);
+                parts[k / 2].exits = unite_exits(parts[k].exits, parts[k + 1].exits);
+            }
+        if (!parts.empty()) {
+            r.inner = unite_lexes(r.inner, parts[0].inner);
+            r.exits = parts[0].exits;
+        }
     }
     if (readings.size() % 4096 == 0) check_size();
     reading_ids.put(key, known = u32(readings.size()));

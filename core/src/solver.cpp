@@ -148,13 +148,15 @@ bool Solver::find_open(const Solver* before) {
     return levels->open();
 }
 
+u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
+
 void Solver::find_tables() {
     auto& shared = constraint->canvas_tables;
-    if (shared && shared->moves->bytes() + shared->stacks->bytes() > constraint->limits.cache_bytes * 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
+    if (shared && shared->moves->bytes() + shared->stacks->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
     if (!shared) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();
-        shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4);
+        shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, room());
         shared->stacks = std::make_shared<Stacks>();
         shared->any_token = shared->moves->words.vocabulary(u32(constraint->special_ids.size()));
     }
@@ -173,7 +175,7 @@ u32 Solver::read(std::size_t element, u32 state) {
 
 void Solver::begin_call() {
     from = to = alive = FlatMap();
-    if (tables) tables->stacks->allow(max_states);
+    if (tables) tables->stacks->allow(max_states, room());
 }
 
 u32 Solver::node_from(u32 node) {

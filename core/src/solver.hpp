@@ -69,6 +69,7 @@ class Solver : private Reader {
     bool may_be_nothing(const Element& e) const;
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
     void begin_call();
+    u64 room() const;                              // bytes for the tables of canvases
     u32 node_from(u32 node);                       // from the engine's stacks to those of the levels
     u32 node_to(u32 node);
 

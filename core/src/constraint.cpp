@@ -48,6 +48,14 @@ void Constraint::mask(u32 state, u32* out) {
     masks_used += cost;
 }
 
+void Constraint::add_mask(u32 state, Suffix& suffix, u32* out) {
+    engine->add_mask(state, suffix, out);
+    std::vector<u32> found;
+    if (!machine->specials.empty()) engine->specials(state, found);
+    for (u32 i : found)
+        if (u32 to = engine->special(state, i); to && engine->joins(to, suffix)) out[special_ids[i] >> 5] |= 1u << (special_ids[i] & 31);
+}
+
 u32 Constraint::commit(u32 state, u32 token) {
     const auto& text = vocabulary->texts[token];
     u32 to = 0;

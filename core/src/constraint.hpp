@@ -16,6 +16,7 @@ class Constraint {
   public:
     Constraint(std::shared_ptr<const Machine> machine, std::shared_ptr<Vocabulary> vocabulary, const Limits& limits);
     void mask(u32 state, u32* out);         // needs the lock
+    void add_mask(u32 state, Suffix& suffix, u32* out);  // needs the lock; ORs the tokens after which a hole and the rest can follow
     u32 commit(u32 state, u32 token);       // needs the lock; 0 when it does not fit
     std::shared_ptr<Suffix> suffix(Chain chain, u64 max_items);  // needs the lock; the same one as long as somebody holds it
     void tidy();                            // needs the lock: forget what no reader needs, when there is too much

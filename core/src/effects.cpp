@@ -13,7 +13,7 @@ constexpr u32 FEW_TOKENS = 4096;  // more than these are removed by a mask
 }  // namespace
 
 std::size_t EffectTree::bytes() const {
-    std::size_t n = 100 + nodes.size() * sizeof(Node) + groups.size() * sizeof(Group);
+    std::size_t n = 100 + owing.bytes() + nodes.size() * sizeof(Node) + groups.size() * sizeof(Group);
     for (auto& g : groups) n += g.tokens.bytes();
     return n;
 }
@@ -131,7 +131,7 @@ bool Effects::unchanged(u32 node, u32 x) {
 }
 
 const EffectTree* Effects::build(const u32* row, const std::vector<u8>& wanted) {
-    group_at.clear(), path_at.clear(), gathered.clear();
+    group_at.clear(), path_at.clear(), gathered.clear(), owing.clear();
     paths.assign(1, {NONE, 0});
     last_key = ~u64(0);
     for (int b = 0; b < 256; ++b) {
@@ -179,6 +179,7 @@ void Effects::walk(u32 top, u32 x) {
     auto tokens_at = [&](u32 n, const std::vector<Run>& at) {
         u32 from = trie.rank[n], to = trie.rank[n + 1];
         if (from == to) return;
+        if (std::any_of(at.begin(), at.end(), [&](const Run& r) { return lexer.owes(r.x); })) owing.emplace_back(from, to);
         for (std::size_t k = 0; k < at.size(); ++k) {
             bool again = false;  // two readings may differ only in what they can become no more
             for (std::size_t j = 0; j < k && !again; ++j) again = at[j].path == at[k].path && lexer.live(at[j].x) == lexer.live(at[k].x);
@@ -191,6 +192,7 @@ void Effects::walk(u32 top, u32 x) {
         if (at.size() != 1 || !unchanged(n, at[0].x)) return false;
         u32 from = trie.rank[n + 1], to = trie.rank[trie.end[n]];
         if (from != to) put(at[0].path, lexer.live(at[0].x), from, to);
+        if (from != to && lexer.owes(at[0].x)) owing.emplace_back(from, to);
         return true;
     };
     if (whole(top, runs[0])) return;
@@ -242,11 +244,12 @@ EffectTree Effects::grow() {
         auto g = std::lower_bound(order.begin(), order.end(), std::make_pair(p, 0u));
         for (; g != order.end() && g->first == p; ++g) {
             t.groups.push_back({gathered[g->second].live, {}});
-            fill(gathered[g->second], t.groups.back().tokens);
+            fill(gathered[g->second].ranges, t.groups.back().tokens);
         }
         auto c = std::lower_bound(children.begin(), children.end(), std::make_pair(p, 0u));
         for (; c != children.end() && c->first == p; ++c) stack.emplace_back(c->second, n);
     }
+    fill(owing, t.owing);
     u32 count = u32(t.nodes.size());
     t.nodes.push_back({0, count, NONE, u32(t.groups.size())});
     for (u32 n = 0; n < count; ++n) t.nodes[n].end = n + 1;
@@ -255,12 +258,12 @@ EffectTree Effects::grow() {
 }
 
 // Bits where that is smaller than a list.
-void Effects::fill(const Gathered& g, TokenSet& set) const {
+void Effects::fill(const std::vector<std::pair<u32, u32>>& ranges, TokenSet& set) const {
     std::size_t count = 0;
-    for (auto [from, to] : g.ranges) count += to - from;
+    for (auto [from, to] : ranges) count += to - from;
     if (count > trie.words()) set.bits.assign(trie.words(), 0);
     else set.list.reserve(count);
-    for (auto [from, to] : g.ranges)
+    for (auto [from, to] : ranges)
         for (u32 r = from; r < to; ++r) {
             u32 t = trie.ranked[r];
             if (set.bits.empty()) set.list.push_back(t);

@@ -28,6 +28,7 @@ struct EffectTree {
     };
     std::vector<Node> nodes;  // and one behind the last
     std::vector<Group> groups;
+    TokenSet owing;  // tokens after which an earlier lexeme may still forbid something: see Lexer::owes
     u32 id = 0;  // of node 0: nodes of all trees are numbered together
     std::size_t bytes() const;
 };
@@ -73,7 +74,7 @@ class Effects {
     u32 settles(u32 x, u8 utf8);
     bool unchanged(u32 node, u32 x);
     EffectTree grow();
-    void fill(const Gathered& g, TokenSet& set) const;
+    void fill(const std::vector<std::pair<u32, u32>>& ranges, TokenSet& set) const;
 
     const Lexer& lexer;
     const Trie& trie;
@@ -90,6 +91,7 @@ class Effects {
     // of the tree that is being built
     FlatMap group_at, path_at;
     std::vector<Gathered> gathered;
+    std::vector<std::pair<u32, u32>> owing;  // ranges of ranks
     std::vector<std::pair<u32, u32>> paths{{NONE, 0}};  // (parent, label)
     std::vector<std::vector<Run>> runs;
     std::vector<u32> ends;

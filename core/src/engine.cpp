@@ -34,11 +34,37 @@ u32 Vocabulary::special_named(const std::string& name) const {
     return it == specials.end() ? NONE : it->second;
 }
 
+void Engine::try_all(const Trie& trie, u32 state, Suffix& suffix, u32* mask, const u32* only) {
+    std::vector<u32> wanted;  // ranks
+    for (u32 r = 0; only && r < trie.ranked.size(); ++r)
+        if (only[trie.ranked[r] >> 5] >> (trie.ranked[r] & 31) & 1) wanted.push_back(r);
+    std::size_t next = 0;
+    FlatMap known;  // where a state does not join, nothing that goes on from there does: the hole could have held it
+    std::vector<std::pair<u32, u32>> path{{trie.nodes(), state}};
+    for (u32 n = 1; n < trie.nodes();) {
+        while (n >= path.back().first) path.pop_back();
+        while (next < wanted.size() && wanted[next] < trie.rank[n]) ++next;
+        if (only && (next == wanted.size() || wanted[next] >= trie.rank[trie.end[n]])) {
+            n = trie.end[n];
+            continue;
+        }
+        u32 to = step(path.back().second, trie.byte[n]), yes = to ? known.find(to) : 0;
+        if (yes == NONE) known.put(to, yes = joins(to, suffix));
+        if (!yes) {
+            n = trie.end[n];
+            continue;
+        }
+        trie.set(n, mask);
+        path.emplace_back(trie.end[n], to);
+        ++n;
+    }
+}
+
 namespace {
 
 class ScannerlessEngine : public Engine {
   public:
-    ScannerlessEngine(const Machine& m, Store* store) : f(m), distance(f) {
+    ScannerlessEngine(const Machine& m, Store* s) : f(m), distance(f), store(s) {
         if (store) masker = std::make_unique<Masker>(f, *store);
     }
     u32 start() override { return f.start(); }
@@ -76,6 +102,7 @@ class ScannerlessEngine : public Engine {
         return f.unite(f.of(open), f.closure(done));
     }
     Frontiers& frontiers() override { return f; }
+    void add_mask(u32 s, Suffix& suffix, u32* mask) override { try_all(store->trie, s, suffix, mask); }
     std::size_t bytes() override { return f.bytes() + distance.bytes(); }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);
@@ -85,6 +112,7 @@ class ScannerlessEngine : public Engine {
   private:
     Frontiers f;
     Distance distance;
+    Store* store;
     std::unique_ptr<Masker> masker;
 };
 

@@ -46,8 +46,14 @@ class Engine {
     virtual void places(u32 state, std::vector<Item>& out) = 0;
     virtual u32 state_at(std::vector<Item>& places) = 0;
     virtual Frontiers& frontiers() = 0;
+    // ORs the byte tokens after which a state still joins what begins with a hole.
+    virtual void add_mask(u32 state, class Suffix& suffix, u32* mask) = 0;
     virtual std::size_t bytes() = 0;
     virtual void compact(std::vector<u32*>& live) = 0;
+
+  protected:
+    // add_mask, token by token; of the tokens in `only` if that is given.
+    void try_all(const Trie& trie, u32 state, class Suffix& suffix, u32* mask, const u32* only = nullptr);
 };
 std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits);
 

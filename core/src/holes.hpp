@@ -10,12 +10,12 @@ namespace weft {
 
 class Holes {
   public:
-    explicit Holes(const Lexer& lexer);
+    Holes(const Machine& m, const Lexer& lexer);
 
     struct End {
         u32 after;       // where the lexeme ended: see `after`
-        TermBits terms;  // what it can be
-        bool ignored;    // or an ignored one
+        TermBits terms;  // what it can be, as none that is ignored
+        bool read, ignored;  // whether there are such terms, and whether it may be ignored
     };
     struct Lexeme {
         u32 label, after, bytes;  // after: see `exactly_after`; bytes: the fewest
@@ -30,12 +30,16 @@ class Holes {
     // Boundaries that allow the same in a hole are one. Where ignored text can pay what is owed, nothing is owed: that is BEGIN.
     u32 after(u32 x) const { return is_free[part(x)] ? u32(Lexer::BEGIN) : exactly_after(x); }
     u32 exactly_after(u32 x) const { return first_with[part(x)]; }
+    // Where a lexeme of a terminal may end in a hole, if those before it forbid nothing; and the terminals for which that is not just
+    // BEGIN.
+    const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
+    const TermBits& owing() const { return owe; }
     std::size_t bytes() const { return used; }
     void forget();
 
   private:
     u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer.go_part(x) : lexer.next_part(x); }
-    void find_boundaries();
+    void find_boundaries(const std::vector<u8>& blanks);
     Inside close(const std::vector<u32>& states, u32 bytes);
 
     const Lexer& lexer;
@@ -45,6 +49,8 @@ class Holes {
     std::vector<u32> seen;         // per state: the last search that came to it
     u32 search = 0;
     std::size_t used = 0;
+    std::vector<std::vector<u32>> behind;
+    TermBits owe;
 };
 
 }  // namespace weft

@@ -174,7 +174,7 @@ class PlainLexemes : public Lexemes {
 class LexedLexemes : public Lexemes {
   public:
     LexedLexemes(const Machine& m, const Chain& c, const Lexer& l, Holes* shared)
-        : chain(c), lexer(l), own(shared ? nullptr : std::make_unique<Holes>(l)), holes(shared ? *shared : *own) {
+        : chain(c), lexer(l), own(shared ? nullptr : std::make_unique<Holes>(m, l)), holes(shared ? *shared : *own) {
         terminals = u32(m.terminals.size());
         start = spot_after(0, Lexer::BEGIN);
     }

@@ -48,6 +48,7 @@ class Lexer {
 
     // Finds all states and what they can become. Throws LimitFault when they are too many. What follows needs it.
     void explore();
+    bool owes(u32 x) const { return sets.size(states[x].obligations) != 0; }  // a lexeme before forbids something still
     u32 go_part(u32 x) const { return states[x].go; }
     u32 next_part(u32 x) const { return states[x].next; }
     u32 go(u32 x, u8 b) const { return parts.begin(states[x].go)[scan.class_of[b]]; }

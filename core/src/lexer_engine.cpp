@@ -47,6 +47,8 @@ class LexerEngine : public Engine {
         : machine(useful_part(m)), f(machine), distance(f), tables(tables_of(machine, s, limits)), lexer(tables->lexer), store(s), memory(std::size_t(limits.cache_bytes)) {
         if (!lexer.separable) completion.emplace(f, lexer);
         words = lexer.words();
+        for (u32 t = 0; t < lexer.terminals(); ++t)
+            if (lexer.is_ignored(t)) ignored.push_back(t);
         if (store) scratch.resize(store->trie.words());
         begin();
     }
@@ -134,7 +136,7 @@ class LexerEngine : public Engine {
     const Machine& base() const override { return machine; }
     const Lexer* lexing() const override { return &lexer; }
     Holes* holes() override {
-        if (!in_holes) in_holes.emplace(lexer);
+        if (!in_holes) in_holes.emplace(machine, lexer);
         return &*in_holes;
     }
     bool joins(u32 state, Suffix& suffix) override {
@@ -169,6 +171,23 @@ class LexerEngine : public Engine {
         return intern(out);
     }
     Frontiers& frontiers() override { return f; }
+    // The same walk over effects, with another test: a terminal is good at a frontier when the canvas goes on after it. Tokens that must
+    // end in the text behind the hole, or stand under an obligation, are doubtful: they are tried one by one.
+    void add_mask(u32 state, Suffix& suffix, u32* mask) override {
+        if (!lexer.separable) return try_all(store->trie, state, suffix, mask);
+        std::lock_guard<std::mutex> guard(tables->lock);
+        if (tables->effects->bytes() > memory / 2) tables->effects->forget(), ++tables->generation;
+        Joint joint{suffix, {}, {}};
+        std::vector<u32> found(store->trie.words(), 0);
+        for (auto& c : configs(state)) {
+            apply(tables->effects->plan(lexer.go_part(c.x)), c.p, found.data(), joint);
+            if (!lexer.label(c.x)) continue;
+            if (u32 p = ended(c); p != Frontiers::EMPTY) apply(tables->effects->plan(lexer.next_part(c.x)), p, found.data(), joint);
+        }
+        for (std::size_t i = 0; i < joint.doubtful.size(); ++i) found[i] &= ~joint.doubtful[i];
+        for (std::size_t i = 0; i < found.size(); ++i) mask[i] |= found[i];
+        if (!joint.doubtful.empty()) try_all(store->trie, state, suffix, mask, joint.doubtful.data());
+    }
     std::size_t bytes() override {
         std::size_t shared = 0;
         if (tables->effects) {
@@ -310,16 +329,20 @@ class LexerEngine : public Engine {
         else if (plan.base) {
             std::fill(scratch.begin(), scratch.end(), 0);
             walk(*plan.base, 0, p, scratch.data());
-            if (plan.kept == NONE) {
-                for (auto [from, to] : plan.removed)
-                    for (u32 r = from; r < to; ++r) scratch[store->trie.ranked[r] >> 5] &= ~(1u << (store->trie.ranked[r] & 31));
-                for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i];
-            } else {
-                const u32* keep = tables->effects->kept_mask(plan.kept).data();
-                for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i] & keep[i];
-            }
+            keep_planned(plan, mask);
         }
         if (plan.extra) walk(*plan.extra, 0, p, mask);
+    }
+
+    void keep_planned(const Effects::Plan& plan, u32* mask) {  // of the tokens in `scratch`
+        if (plan.kept == NONE) {
+            for (auto [from, to] : plan.removed)
+                for (u32 r = from; r < to; ++r) scratch[store->trie.ranked[r] >> 5] &= ~(1u << (store->trie.ranked[r] & 31));
+            for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i];
+        } else {
+            const u32* keep = tables->effects->kept_mask(plan.kept).data();
+            for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i] & keep[i];
+        }
     }
 
     // ORs the tokens of node v's subtree that may follow p.
@@ -390,6 +413,76 @@ class LexerEngine : public Engine {
         return out;
     }
 
+    // -- masks before a canvas ----------------------------------------------------------------------------------------
+
+    struct Joint {
+        Suffix& suffix;
+        FlatMap before;             // (boundary, frontier) -> whether the canvas goes on before a lexeme
+        std::vector<u32> doubtful;  // bit mask of tokens that are to be tried; empty: none
+    };
+
+    void apply(const Effects::Plan& plan, u32 p, u32* mask, Joint& joint) {
+        if (plan.base && plan.removed.empty()) walk(*plan.base, p, mask, joint);
+        else if (plan.base) {
+            std::fill(scratch.begin(), scratch.end(), 0);
+            walk(*plan.base, p, scratch.data(), joint);
+            keep_planned(plan, mask);
+        }
+        if (plan.extra) walk(*plan.extra, p, mask, joint);
+    }
+
+    void walk(const EffectTree& t, u32 p, u32* mask, Joint& joint) {
+        std::vector<std::pair<u32, u32>> stack;  // (end of the subtree, frontier)
+        if (!t.owing.bits.empty() || !t.owing.list.empty()) {
+            joint.doubtful.resize(store->trie.words(), 0);
+            t.owing.or_into(joint.doubtful.data(), store->trie.words());
+        }
+        const u64 *across = joint.suffix.across().data(), *owing = holes()->owing().data();
+        for (u32 n = 0, end = t.nodes[0].end; n < end;) {
+            while (!stack.empty() && n >= stack.back().first) stack.pop_back();
+            u32 q = p;
+            if (const TermBits& bits = lexer.winner_bits(t.nodes[n].label); n > 0) q = good(stack.back().second, bits, joint) || meets(owing, bits) ? advance(stack.back().second, t.nodes[n].label) : u32(Frontiers::EMPTY);
+            if (q == Frontiers::EMPTY) {
+                n = t.nodes[n].end;
+                continue;
+            }
+            for (u32 g = t.nodes[n].groups; g < t.nodes[n + 1].groups; ++g) {
+                const TermBits& live = lexer.terms(t.groups[g].live);
+                if (!viable(q, t.groups[g].live)) continue;
+                if (good(q, live, joint)) {
+                    t.groups[g].tokens.or_into(mask, store->trie.words());
+                } else if (meets(across, live) || meets(owing, live)) {
+                    joint.doubtful.resize(store->trie.words(), 0);
+                    t.groups[g].tokens.or_into(joint.doubtful.data(), store->trie.words());
+                }
+            }
+            stack.emplace_back(t.nodes[n].end, q);
+            ++n;
+        }
+    }
+
+    // Whether the canvas goes on after one of these terminals, read at frontier p and ended in the hole, however it ended there.
+    bool good(u32 p, const TermBits& terms, Joint& joint) {
+        for (std::size_t k = 0; k < f.size(p); ++k) {
+            Item it = f.begin(p)[k];
+            if (it.term == END || !(terms[it.term >> 6] >> (it.term & 63) & 1)) continue;
+            const auto& after = holes()->after_term(it.term);
+            if (std::all_of(after.begin(), after.end(), [&](u32 x) { return joint.suffix.goes_on(f, x, it.ret, it.node); })) return true;
+        }
+        for (u32 t : ignored) {
+            if (!(terms[t >> 6] >> (t & 63) & 1)) continue;
+            const auto& after = holes()->after_term(t);
+            if (std::all_of(after.begin(), after.end(), [&](u32 x) { return goes_on(x, p, joint); })) return true;
+        }
+        return false;
+    }
+    bool goes_on(u32 boundary, u32 p, Joint& joint) {
+        u64 key = u64(boundary) << 32 | p;
+        u32 yes = joint.before.find(key);
+        if (yes == NONE) joint.before.put(key, yes = joint.suffix.goes_on(f, boundary, p));
+        return yes != 0;
+    }
+
     void forget_walks() { walks.clear(), walk_at.clear(), walk_bytes = 0; }
 
     const Machine machine;
@@ -405,6 +498,7 @@ class LexerEngine : public Engine {
     SpanPool<Config> pool;
     FlatMap steps, moved, walk_at;
     u32 words;  // of TermBits
+    std::vector<u32> ignored;  // terminals
     std::vector<u64> accept;
     std::vector<u8> accept_known;
     std::vector<u32> cuts;

@@ -297,8 +297,7 @@ void Solver::mask(u32 element, u32* out) {
     begin_call();
     if (element < hole) return slot_mask(element, out);
     if (element != hole) throw LimitFault("only the first elastic hole that is open can be written", 0, 0, "close the holes to its left first");
-    for (const TokenGroup& g : groups(levels ? state_of(levels->front(pick_of[stop])) : states.back()))
-        if (constraint->engine->joins(g.to, *suffix)) g.each(*constraint->vocabulary->trie, [&](u32 t) { out[t >> 5] |= 1u << (t & 31); });
+    constraint->add_mask(levels ? state_of(levels->front(pick_of[stop])) : states.back(), *suffix, out);
 }
 
 void Solver::slot_mask(std::size_t element, u32* out) {

@@ -64,6 +64,8 @@ class PlainSpots : public Spots {
         out.insert(out.end(), known.begin(list), known.end(list));
     }
     void open(u32, std::vector<Edge>&, std::vector<u32>&) override {}
+    u32 in_first_hole(u32) override { return 0; }
+    TermBits across() override { return {}; }
     bool may_be(const Edge& e, u32 term) const override { return e.terms == term; }
 
   private:
@@ -162,12 +164,22 @@ class LexedSpots : public Spots {
         out.insert(out.end(), edges.begin() + open_ends[k].from, edges.begin() + open_ends[k].to);
         ignored.insert(ignored.end(), skips.begin() + open_ends[k].skips_from, skips.begin() + open_ends[k].skips_to);
     }
-    bool may_be(const Edge& e, u32 term) const override {
-        const TermBits& bits = e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels];
-        return bits[term >> 6] >> (term & 63) & 1;
+    u32 in_first_hole(u32 boundary) override { return number(0, boundary); }
+    TermBits across() override {
+        const Ends& e = of(start);
+        TermBits out(lexer.winner_bits(0).size(), 0);
+        for (u32 i = e.from; i < e.to; ++i)
+            if (spots[edges[i].spot].place > 0)
+                for (std::size_t k = 0; k < out.size(); ++k) out[k] |= terms(edges[i])[k];
+        if (std::any_of(skips.begin() + e.skips_from, skips.begin() + e.skips_to, [&](u32 s) { return spots[s].place > 0; }))
+            for (u32 t = 0; t < lexer.terminals(); ++t)
+                if (lexer.is_ignored(t)) out[t >> 6] |= u64(1) << (t & 63);
+        return out;
     }
+    bool may_be(const Edge& e, u32 term) const override { return terms(e)[term >> 6] >> (term & 63) & 1; }
 
   private:
+    const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
     struct Spot {
         u32 place, x;  // x: in a hole a boundary, in text the state after the next byte, BEGIN at the end
     };
@@ -218,10 +230,12 @@ class LexedSpots : public Spots {
             if (fresh_edges[k].spot == spot && fresh_edges[k].terms == label) return;
         fresh_edges.push_back({spot, label});
     }
-    void end_inside(u32 place, const Holes::Inside& inside) {
+    void end_inside(u32 place, const Holes::Inside& inside, bool skips_help = true) {
         for (auto& e : inside.ends) {
+            if (!e.read && !skips_help) continue;
             u32 spot = number(place, e.after);
-            if (e.ignored) fresh_skips.push_back(spot);
+            if (e.ignored && skips_help) fresh_skips.push_back(spot);
+            if (!e.read) continue;
             auto same = std::find_if(fresh_edges.begin(), fresh_edges.end(), [&](const Edge& f) { return f.spot == spot; });
             if (same == fresh_edges.end()) {
                 fresh_edges.push_back({spot, labels + u32(sets.size())});
@@ -238,7 +252,7 @@ class LexedSpots : public Spots {
             return;
         }
         const Holes::Inside& inside = holes.of_boundary(s.x);
-        end_inside(s.place, inside);
+        end_inside(s.place, inside, s.x != Lexer::BEGIN);  // where nothing is owed, ignored text in the hole changes nothing
         now = inside.states;
         u32 first = DEAD;
         if (s.place + 1 < chain.places()) {

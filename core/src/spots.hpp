@@ -35,6 +35,8 @@ class Spots {
     // Where a lexeme may end that is open at place 0: in state q of a terminal, or in a lexer state.
     virtual void open(u32 term, u32 q, std::vector<u32>& out) = 0;
     virtual void open(u32 lexer_state, std::vector<Edge>& out, std::vector<u32>& ignored) = 0;
+    virtual u32 in_first_hole(u32 boundary) = 0;  // the spot
+    virtual TermBits across() = 0;  // with a lexer: terminals of which one may begin in the hole at place 0 and end behind it
     virtual bool may_be(const Edge& e, u32 term) const = 0;
     u64 work = 0;  // bytes read so far, holes not counted
 

@@ -9,7 +9,7 @@ enum Answer : u32 { NO, YES, ASKED, OPEN };
 }  // namespace
 
 Suffix::Suffix(const Machine& m, Chain c, const Lexer* lexer, u64 most, Holes* shared)
-    : chain(std::move(c)), max_items(most), m(m), own(m.lexer && !shared ? std::make_unique<Holes>(*lexer) : nullptr),
+    : chain(std::move(c)), max_items(most), m(m), own(m.lexer && !shared ? std::make_unique<Holes>(m, *lexer) : nullptr),
       spots(make_spots(m, chain, lexer, shared ? shared : own.get())), exits(m, *spots, most) {}
 
 bool Suffix::joins(Frontiers& f, u32 frontier) {
@@ -46,6 +46,11 @@ void Suffix::renew(const Frontiers& f) {
     if (f.generation() == generation && decided <= max_items / 2) return;
     generation = f.generation();
     numbers.clear(), answers.clear(), count = decided = 0;
+}
+
+const TermBits& Suffix::across() {
+    if (crossing.empty()) crossing = spots->across();
+    return crossing;
 }
 
 // The spots to which ignored text leads from this one.

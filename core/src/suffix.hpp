@@ -22,6 +22,12 @@ class Suffix {
     void ends(u32 state, u32 spot, std::vector<u32>& out);  // spots at which the rest of a box may end
     bool at_end(u32 spot);                                  // nothing but ignored text follows
     u32 begin() { return spots->begin(); }
+    // For what stands at the beginning of the canvas, where that is a hole: a state of the machine on a stack, and the machine before
+    // a lexeme; the lexeme before it has ended at a boundary (see holes.hpp).
+    bool goes_on(Frontiers& f, u32 boundary, u32 state, u32 node) { return can(f, state, node, spots->in_first_hole(boundary)); }
+    bool goes_on(Frontiers& f, u32 boundary, u32 frontier) { return accepts(f, frontier, spots->in_first_hole(boundary)); }
+    // Terminals, ignored ones too, of which one may begin in that hole and end behind it.
+    const TermBits& across();
 
     const Chain chain;
     const u64 max_items;
@@ -38,6 +44,7 @@ class Suffix {
     Exits exits;
     FlatMap numbers, answers;  // (state, node) -> number; (number, spot) -> Answer
     u32 count = 0, decided = 0;
+    TermBits crossing;
     u32 generation = 0;        // of the frontiers that the numbers are about
 };
 

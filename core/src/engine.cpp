@@ -102,7 +102,31 @@ class ScannerlessEngine : public Engine {
         return f.unite(f.of(open), f.closure(done));
     }
     Frontiers& frontiers() override { return f; }
-    void add_mask(u32 s, Suffix& suffix, u32* mask) override { try_all(store->trie, s, suffix, mask); }
+    // The tokens that stay inside a lexeme are taken whole, where it may end in the hole or goes on behind it from wherever it stands.
+    // All others are tried.
+    void add_mask(u32 s, Suffix& suffix, u32* mask) override {
+        u32 words = store->trie.words();
+        std::vector<u32> doubtful(words, 0), sure(words, 0), ends(words, 0);
+        masker->add(s, doubtful.data());
+        std::vector<Item> items(f.begin(s), f.begin(s) + f.size(s));
+        for (const Item& it : items) {
+            if (it.term == END) continue;
+            const Terminal& t = *f.m.terminals[it.term];
+            if (t.special != NONE || t.fan(it.q) < MANY_BYTES) continue;
+            ByteSet last;
+            if (!suffix.goes_on(f, 0, it.ret, it.node)) {
+                if (!suffix.crosses(f, it) || !returns(t, it.q, last)) continue;
+                for (u32 n = 1; n < store->trie.nodes(); ++n)
+                    if (last.has(store->trie.byte[n])) store->trie.set(n, ends.data());
+            }
+            store->entry(t, it.q, 0)->inner.or_into(sure.data(), words);
+        }
+        for (u32 i = 0; i < words; ++i) {
+            sure[i] &= doubtful[i] & ~ends[i];
+            doubtful[i] &= ~sure[i], mask[i] |= sure[i];
+        }
+        try_all(store->trie, s, suffix, mask, doubtful.data());
+    }
     std::size_t bytes() override { return f.bytes() + distance.bytes(); }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);
@@ -110,6 +134,38 @@ class ScannerlessEngine : public Engine {
     }
 
   private:
+    static constexpr u32 MANY_BYTES = 32, FEW_STATES = 64;
+
+    // Whether state q can be reached again from all that it leads to, but for states that nothing leads out of; `last` gathers the bytes
+    // that lead to those.
+    static bool returns(const Terminal& t, u32 q, ByteSet& last) {
+        std::vector<u32> states{q};
+        std::vector<std::pair<u32, u32>> steps;  // (to, from), as indices
+        for (u32 i = 0; i < states.size(); ++i)
+            for (u32 b = 0; b < 256; ++b) {
+                u32 to = t.step(states[i], u8(b));
+                if (to == DEAD) continue;
+                if (!t.goes_on(to)) {
+                    last.add(u8(b));
+                    continue;
+                }
+                auto at = std::find(states.begin(), states.end(), to);
+                steps.emplace_back(u32(at - states.begin()), i);
+                if (at != states.end()) continue;
+                if (states.size() == FEW_STATES) return false;
+                states.push_back(to);
+            }
+        std::sort(steps.begin(), steps.end());
+        steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+        std::vector<u8> back(states.size(), 0);
+        std::vector<u32> todo{0};
+        back[0] = 1;
+        for (std::size_t k = 0; k < todo.size(); ++k)
+            for (auto it = std::lower_bound(steps.begin(), steps.end(), std::make_pair(todo[k], 0u)); it != steps.end() && it->first == todo[k]; ++it)
+                if (!back[it->second]) back[it->second] = 1, todo.push_back(it->second);
+        return todo.size() == states.size();
+    }
+
     Frontiers f;
     Distance distance;
     Store* store;

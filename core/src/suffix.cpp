@@ -48,6 +48,12 @@ void Suffix::renew(const Frontiers& f) {
     numbers.clear(), answers.clear(), count = decided = 0;
 }
 
+bool Suffix::crosses(Frontiers& f, const Item& it) {
+    std::vector<u32> ends;
+    spots->open(it.term, it.q, ends);
+    return std::any_of(ends.begin(), ends.end(), [&](u32 v) { return v > 0 && can(f, it.ret, it.node, v); });
+}
+
 const TermBits& Suffix::across() {
     if (crossing.empty()) crossing = spots->across();
     return crossing;

@@ -26,6 +26,7 @@ class Suffix {
     // a lexeme; the lexeme before it has ended at a boundary (see holes.hpp).
     bool goes_on(Frontiers& f, u32 boundary, u32 state, u32 node) { return can(f, state, node, spots->in_first_hole(boundary)); }
     bool goes_on(Frontiers& f, u32 boundary, u32 frontier) { return accepts(f, frontier, spots->in_first_hole(boundary)); }
+    bool crosses(Frontiers& f, const Item& item);  // it can be read on to an end behind that hole
     // Terminals, ignored ones too, of which one may begin in that hole and end behind it.
     const TermBits& across();
 

@@ -52,7 +52,7 @@ def everything(
         "maskbench": lambda: maskbench(schemas=round(549 * scale)),
         "cfg": lambda: cfg(cap_s=12.0 * scale),
         "suite": suite,
-        "memory": lambda: memory(schemas=round(5000 * scale)),
+        "memory": lambda: memory(schemas=round(7500 * scale)),
         "agree": lambda: agree(texts=max(1, round(10 * scale)), schemas=round(120 * scale)),
         "infill": lambda: infill(share=scale),
         "denoise": lambda: denoise(max(1, round(28 * scale)), only="JSON,C++" if shutil.which("g++") else "JSON"),
@@ -118,9 +118,9 @@ def suite(
 
 @app.command()
 def memory(
-    engines: Engines = "weft,llguidance",
+    engines: Engines = "weft",
     vocabulary: Vocab = "deepseek",
-    schemas: Annotated[int, typer.Option(help="How many distinct schemas go through each process.")] = 5000,
+    schemas: Annotated[int, typer.Option(help="How many distinct schemas go through each process.")] = 7500,
     cpu: Cpu = LAST_CPU,
     limit_s: Limit = 60.0,
 ) -> None:

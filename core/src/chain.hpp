@@ -13,6 +13,16 @@ namespace weft {
 
 constexpr u32 CLOSURE_STATES = 200'000;  // states of one terminal that a hole may have to visit
 
+// What running lexemes along a chain may cost.
+class Effort {
+  public:
+    u64 steps = 0, most = ~u64(0);
+    void spend(u64 n) {
+        if ((steps += n) > most) throw LimitFault("the lexemes of the canvas can end in too many places", most / PER_ITEM, steps / PER_ITEM, "raise max_items");
+    }
+    static constexpr u64 PER_ITEM = 16;  // steps that are as dear as a chart item
+};
+
 struct Chain {
     std::string bytes;
     std::vector<u8> loop{0};  // per place, one more than bytes

@@ -6,7 +6,7 @@ namespace weft {
 
 constexpr u32 FREE = 0x80000000u;  // origins that are a state, not a box
 
-Chart::Chart(const Machine& machine, Lexemes& l, u64 most) : m(machine), lexemes(l), max_items(most) {}
+Chart::Chart(const Machine& machine, Lexemes& l, u64 most) : m(machine), lexemes(l), max_items(most) { lexemes.effort.most = most * Effort::PER_ITEM; }
 
 u32 Chart::origin(u32 box, u32 spot) {
     u64 key = u64(box) << 32 | spot;

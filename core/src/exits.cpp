@@ -22,6 +22,7 @@ u32 Exits::origin(u32 name, u32 entry, u32 spot) {
 }
 
 void Exits::add(u32 state, u32 g, u32 spot) {
+    spots.effort.spend(1);
     if (spot >= due.size()) due.resize(spots.count());
     if (due[spot].empty()) agenda.push(u64(spots.place(spot)) << 32 | spot);
     due[spot].push_back({state, g});
@@ -55,7 +56,7 @@ void Exits::pass() {
             for (Item item : now)
                 if (fresh(item, spot)) settle(item, spot);
         }
-        if (settled + spots.work / 16 > max_items) throw LimitFault("the canvas needs too many chart items", max_items, settled + spots.work / 16, "raise max_items");
+        if (settled > max_items) throw LimitFault("the canvas needs too many chart items", max_items, settled, "raise max_items");
     }
     callers.clear();
     complete = u32(origins.size());

@@ -15,7 +15,9 @@ namespace weft {
 
 class Exits {
   public:
-    Exits(const Machine& machine, Spots& s, u64 most) : m(machine), spots(s), max_items(most) {}
+    Exits(const Machine& machine, Spots& s, u64 most) : m(machine), spots(s), max_items(most) {
+        spots.effort.most = most * Effort::PER_ITEM;
+    }
     // Calls visit(spot) for each spot at which a box may end that is in `state` at `spot`, until one returns true.
     // Throws LimitFault when `max_items` is passed.
     template <class Visit>

@@ -140,6 +140,7 @@ class PlainLexemes : public Lexemes {
             }
             if (!f.cost.empty()) end(p, f);
             if (p + 1 >= chain.places()) return;
+            effort.spend(f.cost.size() + 1);
             Frame next;
             for (auto [s, c] : f.cost)
                 if (u32 to = step(s, u8(chain.bytes[p])); to != DEAD) add(next, to, c);
@@ -275,13 +276,19 @@ class LexedLexemes : public Lexemes {
                     if (u32 spot = spot_after(p, x); spot != NONE) end(label, spot, c);
             return run(p, open, DEAD);
         }
-        for (auto [x, c] : open) inside(p, holes.of_state(x), c, now);
+        for (auto [x, c] : open) {
+            const Holes::Inside& in = holes.of_state(x);
+            effort.spend(in.states.size());
+            inside(p, in, c, now);
+            if (now.size() > 4 * lexer.size()) cheapest(now);
+        }
         cheapest(now);
         run(p, now, DEAD);
     }
     void run(u32 p, Costs now, u32 begun) {  // on from place p, where ends are known; `begun`: state after the next byte of one more
         while (p + 1 < chain.places()) {
             u8 b = u8(chain.bytes[p++]);
+            effort.spend(now.size() + 1);
             Costs next;
             for (auto [x, c] : now)
                 if (u32 y = lexer.go(x, b); y != DEAD) next.emplace_back(y, c);

@@ -25,6 +25,7 @@ class Lexemes {
         u32 cost;  // fewest bytes that the lexeme takes from holes
     };
     virtual ~Lexemes() = default;
+    Effort effort;
     virtual u32 begin() = 0;
     virtual bool at_end(u32 spot) = 0;
     virtual u32 place(u32 spot) = 0;

@@ -87,7 +87,7 @@ class PlainSpots : public Spots {
             if (!fresh && t.accepts(q)) found.push_back(p);
             for (;;) {  // one state, as long as no hole comes
                 if (p + 1 >= chain.places() || (q = t.step(q, u8(chain.bytes[p]))) == DEAD) return;
-                ++p, ++work;
+                ++p, effort.spend(1);
                 if (chain.loop[p]) break;
                 if (t.accepts(q)) found.push_back(p);
             }
@@ -99,6 +99,7 @@ class PlainSpots : public Spots {
         for (;; fresh = false) {
             if (chain.loop[p])
                 for (std::size_t i = 0; i < now.members.size(); ++i) {
+                    effort.spend(16);
                     each_step(t, now.members[i], [&](u32 to) { now.add(to); });
                     if (now.members.size() > CLOSURE_STATES)
                         throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, now.members.size());
@@ -106,7 +107,7 @@ class PlainSpots : public Spots {
             if (std::any_of(now.members.begin(), now.members.end(), [&](u32 s) { return t.accepts(s); })) found.push_back(p);
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
-            work += now.members.size();
+            effort.spend(now.members.size());
             next.clear();
             for (u32 s : now.members)
                 if (u32 to = t.step(s, b); to != DEAD) next.add(to);
@@ -284,7 +285,7 @@ class LexedSpots : public Spots {
             }
             end(p, x);
             if (p + 1 == chain.places()) return;
-            ++work;
+            effort.spend(1);
             if ((x = lexer.go(x, u8(chain.bytes[p]))) == DEAD) return;
         }
     }
@@ -292,7 +293,7 @@ class LexedSpots : public Spots {
     void run(u32 p, u32 first) {
         while (p + 1 < chain.places()) {
             u8 b = u8(chain.bytes[p++]);
-            work += now.size();
+            effort.spend(now.size() + 1);
             next.clear();
             for (u32 x : now)
                 if (u32 y = lexer.go(x, b); y != DEAD) next.add(y);
@@ -306,7 +307,9 @@ class LexedSpots : public Spots {
             auto arrived = next.members;
             next.clear();
             for (u32 x : arrived) {
+                if (!next.add(x)) continue;  // all that it leads to is there
                 const Holes::Inside& inside = holes.of_state(x);
+                effort.spend(inside.states.size());
                 end_inside(p, inside);
                 for (u32 y : inside.states) next.add(y);
             }

@@ -38,7 +38,7 @@ class Spots {
     virtual u32 in_first_hole(u32 boundary) = 0;  // the spot
     virtual TermBits across() = 0;  // with a lexer: terminals of which one may begin in the hole at place 0 and end behind it
     virtual bool may_be(const Edge& e, u32 term) const = 0;
-    u64 work = 0;  // bytes read so far, holes not counted
+    Effort effort;
 
   protected:
     explicit Spots(const Chain& c) : chain(c) {}

@@ -40,7 +40,8 @@ class SolverLimits:
     """How far the analysis of a canvas may go before its answer is UNKNOWN.
 
     Args:
-        max_states: different readings of the canvas, over all positions.
+        max_states: places in the grammar over all positions, sets of stacks below them, and prefixes that `best` and
+            `sample` try.
         max_items: chart items for the text between and after elastic holes.
     """
 

@@ -118,26 +118,27 @@ void Trie::summarise() {
     for (u32 v = n; v-- > 1;) {
         if (end[v] - v <= SUMMED) continue;
         ByteSet firsts;
-        bool whole = true;
+        bool whole = true, cut = false;
         stack.assign(1, {v, Utf8{}});
         while (!stack.empty() && whole) {
             auto [at, utf8] = stack.back();
             stack.pop_back();
             if (at != v && utf8.left == 0 && end[at] - at > SUMMED) {
                 if (text[at] == NONE) whole = false;
-                else firsts |= texts[text[at]];
+                else firsts |= texts[text[at]], cut = cut || cuts[text[at]];
                 continue;
             }
             for (u32 k = kid_at[at]; k < kid_at[at + 1] && whole; ++k) {
                 Utf8 next = utf8;
                 if (utf8.left == 0) firsts.add(kid_byte[k]);
                 whole = next.step(kid_byte[k]);
+                cut = cut || (next.left && rank[kid[k]] != rank[kid[k] + 1]);
                 stack.emplace_back(kid[k], next);
             }
         }
         if (!whole) continue;
         text[v] = u32(texts.size());
-        texts.push_back(firsts);
+        texts.push_back(firsts), cuts.push_back(cut);
     }
 }
 

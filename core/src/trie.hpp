@@ -30,6 +30,7 @@ struct Trie {
     std::vector<u16> chars;   // per node: how many bytes from the root to it begin a character
     std::vector<u32> text;    // per node: index into `texts` or NONE: a small subtree, or not UTF-8 read from the node on
     std::vector<ByteSet> texts;  // the first bytes of all characters below
+    std::vector<u8> cuts;        // parallel to `texts`: some token below ends inside a character
     std::vector<u32> all;        // bit mask of all tokens
     u32 root_child[256];         // NONE where no token begins with the byte
     u32 longest = 0;             // bytes of the longest token

@@ -138,12 +138,15 @@ class Solver:
             return out
         if kind == CLOSED:
             return np.zeros(words, np.uint32)
+        if any(before == HOLE for before, _, _ in self._states[-1][:element]):
+            raise BudgetExceeded(
+                f"position {position} cannot be asked about yet", hint="close the elastic holes to its left first"
+            )
         try:
-            analysis = self._analysis()
+            return np.asarray(self._analysis().mask(element, words), dtype=np.uint32)
         except BudgetExceeded:
             self.unknown += 1
             return np.zeros(words, np.uint32)
-        return np.asarray(analysis.mask(element, words), dtype=np.uint32)
 
     def forced(self) -> dict[int, int]:
         """The open slots in which only one token can stand, with that token; nothing changes.

@@ -93,25 +93,25 @@ bool Solver::may_be_nothing(const Element& e) const {
 std::vector<Pick> Solver::find_picks() {
     const Vocabulary& v = *constraint->vocabulary;
     WordSets& words = tables->moves->words;
-    std::vector<Pick> picks;
+    std::vector<Pick> out;
     pick_of.assign(stop + 1, 0);
     for (std::size_t i = first; i <= stop; ++i) {
-        pick_of[i] = picks.size();
+        pick_of[i] = out.size();
         if (i == stop) break;
         const Element& e = elements[i];
         if (e.kind == Element::Slot) {
-            picks.push_back({tables->any_token, tail_free[i] != 0});
+            out.push_back({tables->any_token, tail_free[i] != 0});
         } else if (e.kind == Element::Token) {
             u32 one = WordSets::NOTHING;
             if (const auto& text = v.texts[e.token]; text && !text->empty()) one = words.word(*text);
             for (u32 k = 0; k < constraint->special_ids.size(); ++k)
                 if (constraint->special_ids[k] == e.token) one = words.unite(one, words.special(k));
-            picks.push_back({is_end(e) ? u32(WordSets::NOTHING) : one, tail_free[i] != 0});
+            out.push_back({is_end(e) ? u32(WordSets::NOTHING) : one, tail_free[i] != 0});
         } else {
-            for (std::size_t k = 0; k < e.text.size(); k += CHUNK) picks.push_back({words.word(std::string_view(e.text).substr(k, CHUNK)), false});
+            for (std::size_t k = 0; k < e.text.size(); k += CHUNK) out.push_back({words.word(std::string_view(e.text).substr(k, CHUNK)), false});
         }
     }
-    return picks;
+    return out;
 }
 
 // Whether some filling is a sentence.
@@ -142,10 +142,13 @@ bool Solver::find_open(const Solver* before) {
         side = before ? before->side : std::make_shared<Side>(*tables, suffix);
         joins = [right = side](u32 open, u32 node) { return right->part(open, node); };
     }
-    auto picks = find_picks();
-    if (before) levels = std::make_shared<Levels>(*before->levels, std::move(picks));
-    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(picks), std::move(joins), max_states);
-    return levels->open();
+    auto found = find_picks();
+    picks = tail = found.size();
+    while (tail > 0 && found[tail - 1] == Pick{tables->any_token, true}) --tail;
+    if (before) levels = std::make_shared<Levels>(*before->levels, std::move(found));
+    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(found), std::move(joins), max_states);
+    // The slots of the tail need not be looked at where a sentence is near enough.
+    return (tail < picks && constraint->budget->surely(state_of(levels->front(tail)), u32(picks - tail))) || levels->open();
 }
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
@@ -262,8 +265,8 @@ u32 Solver::state_of(const std::vector<Place>& places) {
 bool Solver::lives(std::size_t pick, u32 state) {
     u64 key = u64(pick) << 32 | state;
     if (u32 known = alive.find(key); known != NONE) return known != 0;
-    bool yes = false;
-    std::vector<Place> places = places_of(state);
+    bool yes = pick >= tail && constraint->budget->finishable(state, u32(picks - pick));
+    std::vector<Place> places = yes ? std::vector<Place>() : places_of(state);
     for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = levels->lives(pick, places[k].open, places[k].stacks);
     alive.put(key, yes);
     return yes;

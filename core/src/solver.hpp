@@ -81,6 +81,7 @@ class Solver : private Reader {
     std::size_t first = 0;                         // elements before this one are fixed, and read by the engine
     std::vector<std::size_t> pick_of;              // per element from `first` to `stop`: its first pick
     std::vector<u8> tail_free;                     // per element up to `stop`: only slots and end tokens follow
+    std::size_t picks = 0, tail = 0;               // how many picks there are; from `tail` on they are open slots that may stay empty
     std::shared_ptr<Suffix> suffix, closed;        // right of the hole when it is open, and when it ends here
     std::shared_ptr<class Side> side;
     std::shared_ptr<CanvasTables> tables;

@@ -8,6 +8,7 @@
 namespace weft {
 
 constexpr std::size_t CHUNK = 16;  // bytes of text that are read as one element
+constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
 // What stands to the right of all slots: the part of the stacks below an open place that it can follow.
@@ -178,7 +179,7 @@ u32 Solver::read(std::size_t element, u32 state) {
 
 void Solver::begin_call() {
     from = to = alive = FlatMap();
-    if (tables) tables->stacks->allow(max_states, room());
+    if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room());
 }
 
 u32 Solver::node_from(u32 node) {

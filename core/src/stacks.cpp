@@ -56,60 +56,12 @@ u32 Stacks::combine(FlatMap& done, bool meet, u32 a, u32 b) {
     return known(done, meet, a, b);
 }
 
-// The union if it is known, else NONE and the number of the list.
-u32 Stacks::list_of(std::vector<u32>& sets, u32& list) {
+u32 Stacks::unite(std::vector<u32>& sets) {
     std::sort(sets.begin(), sets.end());
     sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
-    sets.erase(std::remove(sets.begin(), sets.end(), u32(NOTHING)), sets.end());
-    if (sets.size() < 2) return sets.empty() ? u32(NOTHING) : sets[0];
-    list = lists.intern(sets);
-    if (list % 256 == 0) check_size();
-    return many.find(list);
-}
-
-u32 Stacks::unite(std::vector<u32>& sets) {
-    struct Frame {
-        u32 list;
-        std::size_t at;
-        std::vector<Below> all, out;  // entries of all sets by return state; those that are united
-    };
-    u32 list = NONE;
-    if (u32 known = list_of(sets, list); known != NONE) return known;
-    const u32 wanted = list;
-    std::vector<Frame> open;
-    std::vector<u32> below;
-    auto begin = [&](u32 of) {
-        open.push_back({of, 0, {}, {}});
-        for (std::size_t k = 0; k < lists.size(of); ++k) {
-            u32 set = lists.begin(of)[k];
-            open.back().all.insert(open.back().all.end(), nodes.begin(set), nodes.begin(set) + nodes.size(set));
-        }
-        std::sort(open.back().all.begin(), open.back().all.end());
-    };
-    begin(wanted);
-    while (!open.empty()) {
-        Frame& f = open.back();
-        u32 waits = NONE;
-        while (f.at < f.all.size()) {
-            std::size_t end = f.at;
-            below.clear();
-            for (; end < f.all.size() && f.all[end].ret == f.all[f.at].ret; ++end) below.push_back(f.all[end].node);
-            u32 known = list_of(below, list);
-            if (known == NONE) {
-                waits = list;
-                break;
-            }
-            f.out.push_back({f.all[f.at].ret, known});
-            f.at = end;
-        }
-        if (waits != NONE) {
-            begin(waits);
-            continue;
-        }
-        many.put(f.list, intern(f.out.data(), f.out.size()));
-        open.pop_back();
-    }
-    return many.find(wanted);
+    u32 all = NOTHING;  // in ascending order: what many unions begin with is found once
+    for (u32 set : sets) all = unite(all, set);
+    return all;
 }
 
 u32 Stacks::of(std::vector<Below>& entries) {

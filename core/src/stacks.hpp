@@ -19,7 +19,7 @@ class Stacks {
     void allow(u64 more, u64 bytes) { limit = nodes.size() + more, max_bytes = bytes; }
     u32 unite(u32 a, u32 b) { return combine(united, false, a, b); }
     u32 meet(u32 a, u32 b) { return combine(met, true, a, b); }  // the stacks in both
-    u32 unite(std::vector<u32>& sets);      // many at once, and no sets in between; uses them up
+    u32 unite(std::vector<u32>& sets);      // uses them up
     u32 push(u32 ret, u32 below) {
         Below b{ret, below};
         return below == NOTHING ? u32(NOTHING) : intern(&b, 1);
@@ -32,17 +32,15 @@ class Stacks {
     u32 of(std::vector<Below>& entries);    // any entries; uses them up
     std::size_t size(u32 set) const { return nodes.size(set); }
     Below at(u32 set, std::size_t k) const { return nodes.begin(set)[k]; }
-    std::size_t bytes() const { return nodes.bytes() + united.bytes() + met.bytes() + many.bytes() + lists.bytes(); }
+    std::size_t bytes() const { return nodes.bytes() + united.bytes() + met.bytes(); }
 
   private:
     u32 intern(const Below* p, std::size_t n);
     static u64 key(u32 a, u32 b) { return a < b ? u64(a) << 32 | b : u64(b) << 32 | a; }
     u32 known(const FlatMap& done, bool meet, u32 a, u32 b) const;
     u32 combine(FlatMap& done, bool meet, u32 a, u32 b);
-    u32 list_of(std::vector<u32>& sets, u32& list);
     SpanPool<Below> nodes;
-    FlatMap united, met, many;  // many: number in `lists` -> their union
-    SpanPool<u32> lists;
+    FlatMap united, met;
     std::vector<Below> entries;
     void check_size() const;
     u64 limit = 0, max_bytes = 0;

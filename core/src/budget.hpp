@@ -19,6 +19,7 @@ class Budget {
     // Clears the bits of tokens after which the output could not be finished within `left` - 1 more tokens.
     void restrict(u32 state, u32 left, u32* mask);
     bool finishable(u32 state, u32 tokens);
+    bool spells_all() const { return all_bytes; }         // without it, what is finishable takes a search over tokens
     bool surely(u32 state, u32 tokens) { return all_bytes && engine.within(state) <= tokens; }  // without a search
     template <class Visit>
     void successors(u32 state, const Visit& visit);       // visit(token, state after it), over the vocabulary's trie

@@ -266,7 +266,7 @@ u32 Solver::state_of(const std::vector<Place>& places) {
 bool Solver::lives(std::size_t pick, u32 state) {
     u64 key = u64(pick) << 32 | state;
     if (u32 known = alive.find(key); known != NONE) return known != 0;
-    bool yes = pick >= tail && constraint->budget->finishable(state, u32(picks - pick));
+    bool yes = pick >= tail && constraint->budget->spells_all() && constraint->budget->finishable(state, u32(picks - pick));
     std::vector<Place> places = yes ? std::vector<Place>() : places_of(state);
     for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = levels->lives(pick, places[k].open, places[k].stacks);
     alive.put(key, yes);

@@ -10,7 +10,7 @@ static void sort_unique(std::vector<T>& v) {
 }
 
 void Frontiers::reset() {
-    items.clear(), nodes.clear(), places_.clear(), closures.clear(), steps.clear(), has_reads.clear(), read_sets.clear();
+    items.clear(), nodes.clear(), places_.clear(), closures.clear(), lists.clear(), unions.clear(), steps.clear(), has_reads.clear(), read_sets.clear();
     items.intern(nullptr, 0);  // EMPTY
     Below bottom{ACCEPT, 0};
     u32 base = nodes.intern(&bottom, 1);
@@ -135,10 +135,22 @@ u32 Frontiers::special(u32 f, u32 index) {
 u32 Frontiers::unite(u32 a, u32 b) {
     if (a == b || b == EMPTY) return a;
     if (a == EMPTY) return b;
-    std::vector<Item> all(items.begin(a), items.begin(a) + items.size(a));
-    all.insert(all.end(), items.begin(b), items.begin(b) + items.size(b));
-    sort_unique(all);
+    std::vector<Item> all;
+    all.reserve(items.size(a) + items.size(b));
+    std::set_union(items.begin(a), items.begin(a) + items.size(a), items.begin(b), items.begin(b) + items.size(b), std::back_inserter(all));
     return items.intern(all);
+}
+
+u32 Frontiers::unite(std::vector<u32>& frontiers) {
+    sort_unique(frontiers);
+    if (frontiers.size() < 3) return frontiers.empty() ? u32(EMPTY) : unite(frontiers.front(), frontiers.back());
+    u32 list = lists.intern(frontiers);
+    if (list < unions.size()) return unions[list];
+    // in pairs, so that each item moves as often as the list can be halved
+    for (std::size_t n = frontiers.size(); n > 1; n = (n + 1) / 2)
+        for (std::size_t k = 0; k < n; k += 2) frontiers[k / 2] = k + 1 < n ? unite(frontiers[k], frontiers[k + 1]) : frontiers[k];
+    unions.push_back(frontiers[0]);
+    return frontiers[0];
 }
 
 void Frontiers::compact(std::vector<u32*>& live) {

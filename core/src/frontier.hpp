@@ -59,7 +59,8 @@ class Frontiers {
     u32 of(const std::vector<Item>& sorted) { return items.intern(sorted); }
     u32 closure(std::vector<Below>& places);  // the frontier after these (state, stack) places
     u32 unite(u32 a, u32 b);
-    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
+    u32 unite(std::vector<u32>& frontiers);  // uses them up
+    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + lists.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
     // Forgets everything that `live` does not need and renumbers `live` in place.
     void compact(std::vector<u32*>& live);
     u32 generation() const { return compactions; }  // numbers of two generations mean different things
@@ -75,6 +76,8 @@ class Frontiers {
     SpanPool<Item> items;
     SpanPool<Below> nodes, places_;
     std::vector<u32> closures;  // per places_ id: the frontier, or NONE
+    SpanPool<u32> lists;        // of frontiers that were united
+    std::vector<u32> unions;    // per list
     void find_reads(u32 frontier);
     FlatMap steps;
     FlatMap found;  // the places of one closure, where they are many

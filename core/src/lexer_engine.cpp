@@ -237,9 +237,12 @@ class LexerEngine : public Engine {
     u32 intern(std::vector<Config>& c) {  // one config per lexer state
         std::sort(c.begin(), c.end());
         std::size_t n = 0;
-        for (auto& x : c)
-            if (n && c[n - 1].x == x.x) c[n - 1].p = f.unite(c[n - 1].p, x.p);
-            else c[n++] = x;
+        std::vector<u32> same;
+        for (std::size_t k = 0; k < c.size();) {
+            u32 x = c[k].x;
+            for (same.clear(); k < c.size() && c[k].x == x; ++k) same.push_back(c[k].p);
+            c[n++] = {x, f.unite(same)};
+        }
         c.resize(n);
         return pool.intern(c);
     }

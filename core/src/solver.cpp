@@ -182,50 +182,44 @@ void Solver::begin_call() {
     if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room());
 }
 
-u32 Solver::node_from(u32 node) {
-    if (node == Frontiers::BOTTOM) return Stacks::BOTTOM;
-    if (u32 known = from.find(node); known != NONE) return known;
-    const auto& stacks = constraint->engine->frontiers().stacks();
-    std::vector<u32> todo{node};  // stacks may be deep
-    std::vector<Below> entries;
-    while (!todo.empty()) {
-        u32 n = todo.back();
-        bool ready = true;
-        entries.clear();
-        for (std::size_t k = 0; k < stacks.size(n); ++k) {
-            Below b = stacks.begin(n)[k];
-            u32 below = b.node == Frontiers::BOTTOM ? u32(Stacks::BOTTOM) : from.find(b.node);
-            if (below == NONE) todo.push_back(b.node), ready = false;
-            else entries.push_back({b.ret, below});
-        }
-        if (!ready) continue;
-        todo.pop_back();
-        if (from.find(n) == NONE) from.put(n, tables->stacks->of(entries));
-    }
-    return from.find(node);
-}
-
-u32 Solver::node_to(u32 node) {
-    if (node == Stacks::BOTTOM) return Frontiers::BOTTOM;
-    if (u32 known = to.find(node); known != NONE) return known;
-    const Stacks& stacks = *tables->stacks;
+// A stack of one pool in another one. Stacks may be deep, so what is under way is kept in a list.
+template <class Size, class At, class Make>
+u32 Solver::copy_stack(u32 node, FlatMap& done, const Size& size, const At& at, const Make& make) {
+    static_assert(Frontiers::BOTTOM == Stacks::BOTTOM);
+    if (node == Stacks::BOTTOM) return node;
     std::vector<u32> todo{node};
     std::vector<Below> entries;
     while (!todo.empty()) {
         u32 n = todo.back();
         bool ready = true;
         entries.clear();
-        for (std::size_t k = 0; k < stacks.size(n); ++k) {
-            Below b = stacks.at(n, k);
-            u32 below = b.node == Stacks::BOTTOM ? u32(Frontiers::BOTTOM) : to.find(b.node);
+        for (std::size_t k = 0; k < size(n); ++k) {
+            Below b = at(n, k);
+            u32 below = b.node == Stacks::BOTTOM ? b.node : done.find(b.node);
             if (below == NONE) todo.push_back(b.node), ready = false;
             else entries.push_back({b.ret, below});
         }
         if (!ready) continue;
         todo.pop_back();
-        if (to.find(n) == NONE) to.put(n, constraint->engine->frontiers().stack(entries));
+        if (done.find(n) == NONE) done.put(n, make(entries));
     }
-    return to.find(node);
+    return done.find(node);
+}
+
+u32 Solver::node_from(u32 node) {
+    if (u32 known = from.find(node); known != NONE) return known;
+    const auto& stacks = constraint->engine->frontiers().stacks();
+    return copy_stack(
+        node, from, [&](u32 n) { return stacks.size(n); }, [&](u32 n, std::size_t k) { return stacks.begin(n)[k]; },
+        [&](std::vector<Below>& entries) { return tables->stacks->of(entries); });
+}
+
+u32 Solver::node_to(u32 node) {
+    if (u32 known = to.find(node); known != NONE) return known;
+    const Stacks& stacks = *tables->stacks;
+    return copy_stack(
+        node, to, [&](u32 n) { return stacks.size(n); }, [&](u32 n, std::size_t k) { return stacks.at(n, k); },
+        [&](std::vector<Below>& entries) { return constraint->engine->frontiers().stack(entries); });
 }
 
 std::vector<Place> Solver::places_of(u32 state) {

@@ -1,5 +1,6 @@
 #include "solver.hpp"
 
+#include <cctype>
 #include <map>
 
 #include "fillings.hpp"
@@ -146,18 +147,60 @@ bool Solver::find_open(const Solver* before) {
     auto found = find_picks();
     picks = tail = found.size();
     while (tail > 0 && found[tail - 1] == Pick{tables->any_token, true}) --tail;
+    auto few = tables->few_tokens.empty() ? std::vector<Pick>() : found;
     if (before) levels = std::make_shared<Levels>(*before->levels, std::move(found));
-    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(found), std::move(joins), max_states);
+    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(found), joins, max_states);
     // The slots of the tail need not be looked at where a sentence is near enough.
+    if (!few.empty() && is_open_with_few(before, few, joins)) return true;
     return (tail < picks && constraint->budget->surely(state_of(levels->front(tail)), u32(picks - tail))) || levels->open();
 }
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
+// With fewer tokens to choose from there are fewer fillings, so a yes is a yes; it is found in a fraction of the time. A no is none.
+bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all, const Levels::Joins& joins) {
+    for (std::size_t k = 0; k < tables->few_tokens.size(); ++k) {
+        std::vector<Pick> few = all;
+        for (Pick& p : few)
+            if (p.words == tables->any_token) p.words = tables->few_tokens[k];
+        try {
+            if (before && k < before->with_few.size()) with_few.push_back(std::make_shared<Levels>(*before->with_few[k], std::move(few)));
+            else with_few.push_back(std::make_shared<Levels>(tables->moves, tables->stacks, levels->front(0), std::move(few), joins, max_states));
+            if (with_few[k]->open()) return true;
+        } catch (const LimitFault&) {
+        }
+    }
+    return false;
+}
+
+// Short tokens of signs and blanks, a letter, a digit, and what the grammar spells out: enough for any lexeme, and hardly any prefix of a
+// keyword, of which a lexer has hundreds. First without tokens of two signs, which may end a lexeme and begin the next one.
+void Solver::find_few() {
+    constexpr u32 MANY_STATES = 200;
+    const Lexer* lexer = constraint->engine->lexing();
+    if (!lexer || lexer->size() < MANY_STATES) return;
+    WordSets& words = tables->moves->words;
+    for (std::size_t longest : {1, 2}) {
+        u32 few = WordSets::NOTHING;
+        auto add = [&](const std::string& text) {
+            u32 one = words.word(text);
+            if (words.holds(tables->any_token, one)) few = words.unite(few, one);
+        };
+        add("Z"), add("0");
+        auto is_sign = [](char c) { return u8(c) < 0x80 && !std::isalnum(u8(c)); };
+        for (auto& text : constraint->vocabulary->texts)
+            if (text && text->size() <= longest && std::all_of(text->begin(), text->end(), is_sign)) add(*text);
+        for (auto& t : constraint->engine->base().terminals)
+            if (!t->literal.empty()) add(t->literal), add(" " + t->literal);
+        tables->few_tokens.push_back(few);
+    }
+}
+
 void Solver::find_tables() {
     auto& shared = constraint->canvas_tables;
     if (shared && shared->moves->bytes() + shared->stacks->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
-    if (!shared) {
+    bool fresh = !shared;
+    if (fresh) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();
         shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, room());
@@ -165,6 +208,7 @@ void Solver::find_tables() {
         shared->any_token = shared->moves->words.vocabulary(u32(constraint->special_ids.size()));
     }
     tables = shared;
+    if (fresh) find_few();
 }
 
 u32 Solver::read(std::size_t element, u32 state) {

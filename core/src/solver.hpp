@@ -20,6 +20,7 @@ struct CanvasTables {
     std::shared_ptr<Moves> moves;
     std::shared_ptr<Stacks> stacks;
     u32 any_token;  // as words
+    std::vector<u32> few_tokens;  // some of them that lead to few states, where a lexer has many; see Solver::is_open_with_few
 };
 
 // Tokens of a slot that lead from one state of the engine to one other.
@@ -57,6 +58,8 @@ class Solver : private Reader {
   private:
     friend class Fillings;
     bool find_open(const Solver* before);
+    bool is_open_with_few(const Solver* before, const std::vector<Pick>& picks, const Levels::Joins& joins);
+    void find_few();
     void find_tables();
     std::vector<Pick> find_picks();
     Chain chain_from(std::size_t element, bool with_hole, u8 price_of_others) const;
@@ -88,6 +91,7 @@ class Solver : private Reader {
     std::shared_ptr<class Side> side;
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
+    std::vector<std::shared_ptr<Levels>> with_few;  // the same where each slot holds one of a few tokens
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     bool is_open = false;
 };

@@ -135,3 +135,17 @@ def test_slots_to_the_left_of_a_hole_know_what_stands_to_its_right() -> None:
     assert bits(solver.mask(0)) == {0, 2, 4}
     solver.commit({0: LETTERS.index("("), 1: LETTERS.index("x")})
     assert bits(solver.mask(2)) == {0, 1, 2, 4}
+
+
+def test_slots_of_cpp_are_decided_with_a_few_tokens_first() -> None:
+    """Its lexer has thousands of states, so a yes is looked for among fewer tokens; a no must not come from them."""
+    tokens = [bytes([byte]) for byte in range(256)] + [b"int", b" return", b"static", b"();", b") {", None]
+    constraint = weft.compile(weft.load("cpp"), weft.Vocabulary(tokens, [len(tokens) - 1]))
+
+    def status(*parts: str | Hole) -> Status:
+        return constraint.solver(Canvas(*parts)).verdict.status
+
+    assert status("int f() {", Hole(9), "}") is Status.OPEN
+    assert status("int f() { g", Hole(1), "}") is Status.OPEN  # only `();`, which is none of the few
+    assert status("int f() { g ( ", Hole(1), "}") is Status.DEAD
+    assert status("int f() { (", Hole(1), "; }") is Status.DEAD

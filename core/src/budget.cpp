@@ -15,7 +15,7 @@ Budget::Budget(Engine& e, const Vocabulary& v, const std::vector<u32>& ids, u64 
     }
 }
 
-void Budget::forget() { plans.clear(), farthest.clear(), following.clear(), used = 0; }
+void Budget::forget() { plans.clear(), farthest.clear(), used = 0; }
 
 const std::vector<u32>* Budget::certificate(u32 state) {
     const Plan& p = plan(state);
@@ -119,20 +119,6 @@ bool Budget::finishable(u32 state, u32 tokens) {
     if (u64(engine.bound(state)) > u64(tokens) * vocabulary.trie->longest + tokens) return false;
     const Plan& p = plan(state);
     return p.found && p.tokens.size() <= tokens;
-}
-
-const std::vector<u32>& Budget::next_states(u32 state) {
-    auto it = following.find(state);
-    if (it != following.end()) return it->second;
-    std::vector<u32> out;
-    successors(state, [&](u32, u32 to) {
-        if (out.empty() || out.back() != to) out.push_back(to);
-    });
-    std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
-    used += 64 + out.size() * 4;
-    if (used > cache_bytes) forget();
-    return following.emplace(state, std::move(out)).first->second;
 }
 
 void Budget::restrict(u32 state, u32 left, u32* mask) {

@@ -6,7 +6,7 @@
 // fewer tokens than the shortest one may be missed. Where some byte is no token, the search goes over tokens, and is exact.
 #pragma once
 
-#include "engine.hpp"
+#include "walk.hpp"
 
 namespace weft {
 
@@ -23,7 +23,6 @@ class Budget {
     bool surely(u32 state, u32 tokens) { return all_bytes && engine.within(state) <= tokens; }  // without a search
     template <class Visit>
     void successors(u32 state, const Visit& visit);       // visit(token, state after it), over the vocabulary's trie
-    const std::vector<u32>& next_states(u32 state);       // the states after any one token, each once
     void forget();
 
   private:
@@ -43,24 +42,14 @@ class Budget {
     bool all_bytes = true;                     // every byte is a token, so n bytes are at most n tokens
     std::unordered_map<u32, Plan> plans;
     std::unordered_map<u32, u32> farthest;     // per state: the most bytes that any token leaves to be written
-    std::unordered_map<u32, std::vector<u32>> following;
 };
 
 template <class Visit>
 void Budget::successors(u32 state, const Visit& visit) {
     const Trie& trie = *vocabulary.trie;
-    std::vector<std::pair<u32, u32>> path{{trie.nodes(), state}};
-    for (u32 n = 1; n < trie.nodes();) {
-        while (n >= path.back().first) path.pop_back();
-        u32 to = engine.step(path.back().second, trie.byte[n]);
-        if (to == 0) {
-            n = trie.end[n];
-            continue;
-        }
-        for (u32 t = trie.token[n]; t != NONE; t = trie.twin[t]) visit(t, to);
-        path.emplace_back(trie.end[n], to);
-        ++n;
-    }
+    each_token(engine, trie, state, [&](u32 from, u32 end, u32 to) {
+        for (u32 r = from; r < end; ++r) visit(trie.ranked[r], to);
+    });
     std::vector<u32> specials;
     engine.specials(state, specials);
     for (u32 i : specials) visit(special_ids[i], engine.special(state, i));

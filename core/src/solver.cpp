@@ -150,8 +150,8 @@ bool Solver::find_open(const Solver* before) {
     auto few = tables->few_tokens.empty() ? std::vector<Pick>() : found;
     if (before) levels = std::make_shared<Levels>(*before->levels, std::move(found));
     else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(found), joins, max_states);
-    // The slots of the tail need not be looked at where a sentence is near enough.
     if (!few.empty() && is_open_with_few(before, few, joins)) return true;
+    // The slots of the tail need not be looked at where a sentence is near enough.
     return (tail < picks && constraint->budget->surely(state_of(levels->front(tail)), u32(picks - tail))) || levels->open();
 }
 

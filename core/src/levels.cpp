@@ -32,35 +32,8 @@ Levels::Levels(const Levels& before, std::vector<Pick> p)
 
 const Levels::Front& Levels::reach(std::size_t i) {
     while (fronts.size() <= i) {
-        const Front& from = *fronts.back();
-        u32 words = picks[fronts.size() - 1].words;
         auto to = std::make_shared<Front>();
-        std::vector<Place>& found = to->places;
-        auto add = [&](u32 open, u32 node) { found.push_back({open, node}); };
-        FlatMap seen;
-        auto apply = [&](u32 id, u32 node, const auto& self) -> void {  // calls itself as often as a word ends boxes
-            u64 key = u64(id) << 32 | node;
-            if (seen.find(key) != NONE) return;
-            seen.put(key, 1);
-            for (std::size_t k = 0; k < moves->at(id).outs.size(); ++k) {
-                auto [list, open] = moves->at(id).outs[k];
-                u32 top = node;
-                for (std::size_t d = 0; d < moves->pushed().size(list); ++d) top = stacks->push(moves->pushed().begin(list)[d], top);
-                add(open, top);
-            }
-            if (u32 up = moves->at(id).up; up != Moves::NOTHING)
-                for (std::size_t k = 0; k < stacks->size(node); ++k) {
-                    Below b = stacks->at(node, k);
-                    if (u32 below = moves->summary(up, b.ret); below != NONE) self(below, b.node, self);
-                }
-        };
-        if (words != WordSets::NOTHING)
-            for (const Place& p : from.places) {
-                Moves::Next n = moves->next(p.open, words);
-                if (n.inner != NONE) add(n.inner, p.stacks);
-                if (n.summary != NONE) apply(n.summary, p.stacks, apply);
-            }
-        tell_apart(found);
+        if (u32 words = picks[fronts.size() - 1].words; words != WordSets::NOTHING) to->places = step(fronts.back()->places, words);
         count += to->places.size();
         if (count > max_places) throw LimitFault("the canvas has too many different readings", max_places, count, "raise max_states, or leave fewer slots open");
         fronts.push_back(std::move(to));
@@ -68,14 +41,71 @@ const Levels::Front& Levels::reach(std::size_t i) {
     return *fronts[i];
 }
 
+namespace {
+
+// Calls visit(key, values) for the pairs of each key; uses them up.
+template <class Key, class Visit>
+void by_key(std::vector<std::pair<Key, u32>>& pairs, std::vector<u32>& values, const Visit& visit) {
+    std::sort(pairs.begin(), pairs.end());
+    for (std::size_t k = 0; k < pairs.size();) {
+        Key key = pairs[k].first;
+        for (values.clear(); k < pairs.size() && pairs[k].first == key; ++k)
+            if (values.empty() || values.back() != pairs[k].second) values.push_back(pairs[k].second);
+        visit(key, values);
+    }
+    pairs.clear();
+}
+
+}  // namespace
+
+// What the words of an element make of a front. All that comes to the same place in the grammar is brought together before it goes on,
+// so the work grows with what is different, not with the ways that lead there.
+std::vector<Place> Levels::step(const std::vector<Place>& from, u32 words) {
+    std::vector<std::pair<u32, u32>> opened, ended, below;  // (open place, stacks), (summary, stacks), the same one box further down
+    std::vector<std::pair<u64, u32>> pushing;               // ((open places, what to push), stacks)
+    std::vector<u32> sets;
+    for (const Place& p : from) {
+        Moves::Next n = moves->next(p.open, words);
+        if (n.inner != NONE) opened.emplace_back(n.inner, p.stacks);
+        if (n.summary != NONE) ended.emplace_back(n.summary, p.stacks);
+    }
+    FlatMap seen;
+    for (; !ended.empty(); ended.swap(below))
+        by_key(ended, sets, [&](u32 id, std::vector<u32>& many) {
+            u32 all = stacks->unite(many);
+            for (auto out : moves->at(id).outs) pushing.emplace_back(u64(out.opens) << 32 | out.pushes, all);
+            u32 up = moves->at(id).up;
+            if (up == Moves::NOTHING) return;
+            for (std::size_t k = 0; k < stacks->size(all); ++k) {
+                Below b = stacks->at(all, k);
+                u32 next = moves->summary(up, b.ret);
+                if (next == NONE || seen.find(u64(next) << 32 | b.node) != NONE) continue;
+                seen.put(u64(next) << 32 | b.node, 1);
+                below.emplace_back(next, b.node);
+            }
+        });
+    std::vector<std::pair<u32, u32>> pushed;                // (open places, stacks)
+    by_key(pushing, sets, [&](u64 key, std::vector<u32>& many) {
+        u32 top = stacks->unite(many), list = u32(key);
+        for (std::size_t d = 0; d < moves->pushed().size(list); ++d) top = stacks->push(moves->pushed().begin(list)[d], top);
+        pushed.emplace_back(u32(key >> 32), top);
+    });
+    by_key(pushed, sets, [&](u32 opens, std::vector<u32>& many) {
+        u32 all = stacks->unite(many);
+        for (std::size_t k = 0; k < moves->opened().size(opens); ++k) opened.emplace_back(moves->opened().begin(opens)[k], all);
+    });
+    std::vector<Place> found;
+    by_key(opened, sets, [&](u32 open, std::vector<u32>& many) { found.push_back({open, stacks->unite(many)}); });
+    return tell_apart(std::move(found));
+}
+
 // Places that differ in their lexemes only and share some: each lexical state once, those with equal stacks together.
-void Levels::tell_apart(std::vector<Place>& places) {
+std::vector<Place> Levels::tell_apart(std::vector<Place> places) {
     auto key = [&](const Place& p) { return u64(moves->place(p.open).term) << 32 | moves->place(p.open).ret; };
-    std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return std::make_tuple(key(a), a.open, a.stacks) < std::make_tuple(key(b), b.open, b.stacks); });
-    places.erase(std::unique(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.open == b.open && a.stacks == b.stacks; }), places.end());
+    std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return std::make_pair(key(a), a.open) < std::make_pair(key(b), b.open); });
     std::vector<Place> out;
-    std::vector<std::pair<u32, u32>> states;  // (lexical state, stacks), then (stacks, lexical state)
-    std::vector<u32> lexes, sets;
+    std::vector<std::pair<u32, u32>> states, groups;  // (lexical state, stacks), (stacks, lexical state)
+    std::vector<u32> sets;
     for (std::size_t i = 0; i < places.size();) {
         std::size_t end = i + 1;
         while (end < places.size() && key(places[end]) == key(places[i])) ++end;
@@ -83,29 +113,15 @@ void Levels::tell_apart(std::vector<Place>& places) {
             out.push_back(places[i++]);
             continue;
         }
-        states.clear();
         Moves::Open first = moves->place(places[i].open);
         for (; i < end; ++i) {
             u32 set = moves->place(places[i].open).lexes;
             for (std::size_t k = 0; k < moves->states().size(set); ++k) states.emplace_back(moves->states().begin(set)[k], places[i].stacks);
         }
-        std::sort(states.begin(), states.end());
-        states.erase(std::unique(states.begin(), states.end()), states.end());
-        std::size_t n = 0;
-        for (std::size_t k = 0; k < states.size();) {
-            u32 x = states[k].first;
-            for (sets.clear(); k < states.size() && states[k].first == x; ++k) sets.push_back(states[k].second);
-            states[n++] = {stacks->unite(sets), x};
-        }
-        states.resize(n);
-        std::sort(states.begin(), states.end());
-        for (std::size_t k = 0; k < n;) {
-            u32 node = states[k].first;
-            for (lexes.clear(); k < n && states[k].first == node; ++k) lexes.push_back(states[k].second);
-            out.push_back({moves->open(first.term, first.ret, lexes), node});
-        }
+        by_key(states, sets, [&](u32 x, std::vector<u32>& many) { groups.emplace_back(stacks->unite(many), x); });
+        by_key(groups, sets, [&](u32 node, std::vector<u32>& lexes) { out.push_back({moves->open(first.term, first.ret, lexes), node}); });
     }
-    places = std::move(out);
+    return out;
 }
 
 bool Levels::ends_before(std::size_t i) {
@@ -160,6 +176,15 @@ u32 Levels::live(std::size_t i, u32 open) {
     return part;
 }
 
+u32 Levels::live_some(std::size_t i, u32 opens) {
+    if (u32 known = right[i]->some.find(opens); known != NONE) return known;
+    std::vector<u32> parts;
+    for (std::size_t k = 0; k < moves->opened().size(opens); ++k) parts.push_back(live(i, moves->opened().begin(opens)[k]));
+    u32 part = stacks->unite(parts);
+    right[i]->some.put(opens, part);
+    return part;
+}
+
 u32 Levels::kept(std::size_t i, u32 open, u32 node) {
     if (i == picks.size()) return joins ? joins(open, node) : finished(open, node);
     u32 out = picks[i].may_end ? finished(open, node) : u32(Stacks::NOTHING);
@@ -177,8 +202,8 @@ u32 Levels::kept_by(std::size_t i, u32 id, u32 node) {
     if (base == NONE) {
         std::vector<u32> bases;
         for (std::size_t k = 0; k < moves->at(id).outs.size(); ++k) {
-            auto [list, open] = moves->at(id).outs[k];
-            u32 part = live(i + 1, open);
+            auto [list, opens] = moves->at(id).outs[k];
+            u32 part = live_some(i + 1, opens);
             for (std::size_t d = moves->pushed().size(list); d-- > 0;) part = stacks->pop(part, moves->pushed().begin(list)[d]);
             bases.push_back(part);
         }

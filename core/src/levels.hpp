@@ -55,12 +55,14 @@ class Levels {
         FlatMap together;  // (terminal, state after it) -> all stacks, whatever the lexeme is in
     };
     struct Live {
-        FlatMap open, by, base;  // open place, (summary, stacks), summary -> stacks
+        FlatMap open, some, by, base;  // open place, open places, (summary, stacks), summary -> stacks
     };
     const Front& reach(std::size_t i);
-    void tell_apart(std::vector<Place>& places);
+    std::vector<Place> step(const std::vector<Place>& from, u32 words);
+    std::vector<Place> tell_apart(std::vector<Place> places);
     void look_right(std::size_t i);
     u32 live(std::size_t i, u32 open);
+    u32 live_some(std::size_t i, u32 opens);
     u32 kept(std::size_t i, u32 open, u32 stacks);
     u32 kept_by(std::size_t i, u32 summary, u32 stacks);
     u32 finished(u32 open, u32 stacks);            // the part of the stacks with which the text is a sentence

@@ -7,11 +7,11 @@ namespace weft {
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
     if (lexer) first_special = lexer->size();
-    lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
+    lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), open_sets.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
 }
 
 std::size_t Moves::bytes() const {
-    return words.bytes() + lex_sets.bytes() + push_lists.bytes() + rest_sets.bytes() + exit_sets.bytes() + opens.bytes() + lex_ids.bytes() + reading_ids.bytes() +
+    return words.bytes() + lex_sets.bytes() + push_lists.bytes() + open_sets.bytes() + rest_sets.bytes() + exit_sets.bytes() + opens.bytes() + lex_ids.bytes() + reading_ids.bytes() +
            read_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
 }
 
@@ -292,8 +292,8 @@ Moves::Next Moves::next(u32 id, u32 set) {
     return n;
 }
 
-// Puts what a called box does into its caller's summary; ret NONE: a tail call, nothing is pushed.
-void Moves::add(Summary& to, const Summary& from, u32 ret) {
+// What a called box does, as pairs (what to push, open place) of its caller; ret NONE: a tail call, nothing is pushed.
+void Moves::add(const Summary& from, u32 ret, std::vector<std::pair<u32, u32>>& outs) {
     std::vector<u32> pushes;
     for (const Out& out : from.outs) {
         u32 list = out.pushes;
@@ -302,8 +302,22 @@ void Moves::add(Summary& to, const Summary& from, u32 ret) {
             pushes.insert(pushes.end(), push_lists.begin(list), push_lists.begin(list) + push_lists.size(list));
             list = push_lists.intern(pushes);
         }
-        to.outs.push_back({list, out.open});
+        for (std::size_t k = 0; k < open_sets.size(out.opens); ++k) outs.emplace_back(list, open_sets.begin(out.opens)[k]);
     }
+}
+
+// The open places of pairs as a set: the lexical states of one place together.
+u32 Moves::gather(const std::pair<u32, u32>* from, const std::pair<u32, u32>* to) {
+    std::vector<Open> all;
+    for (auto* p = from; p != to; ++p) all.push_back(place(p->second));
+    std::sort(all.begin(), all.end(), [](const Open& a, const Open& b) { return std::tie(a.term, a.ret, a.lexes) < std::tie(b.term, b.ret, b.lexes); });
+    std::size_t n = 0;
+    for (const Open& o : all)
+        if (n && all[n - 1].term == o.term && all[n - 1].ret == o.ret) all[n - 1].lexes = unite_lexes(all[n - 1].lexes, o.lexes);
+        else all[n++] = o;
+    std::vector<u32> ids;
+    for (std::size_t k = 0; k < n; ++k) ids.push_back(opens.intern(&all[k], 1));
+    return open_sets.intern(ids);
 }
 
 u32 Moves::summary(u32 rests, u32 ret) {  // ends: a call reads less or calls boxes of higher rank
@@ -312,16 +326,17 @@ u32 Moves::summary(u32 rests, u32 ret) {  // ends: a call reads less or calls bo
     u32 known = summary_ids.find(key);
     if (known != NONE) return known == NONE - 1 ? NONE : known;
     Summary s;
+    std::vector<std::pair<u32, u32>> outs;  // (what to push, open place)
     auto take = [&](u32 id, u32 below) {
         if (id == NONE) return;
-        add(s, summaries[id], below);
+        add(summaries[id], below, outs);
         if (below == NONE) s.up = unite_rests(s.up, summaries[id].up);
     };
     if (ret == Frontiers::ACCEPT) {
         if (lexer)
             if (Read r = read(rests, END); r.inner) {
                 Open o{END, ret, r.inner};
-                s.outs.push_back({0, opens.intern(&o, 1)});
+                outs.emplace_back(0, opens.intern(&o, 1));
             }
     } else {
         for (u32 k = m.scan_at[ret]; k < m.scan_at[ret + 1]; ++k) {
@@ -329,7 +344,7 @@ u32 Moves::summary(u32 rests, u32 ret) {  // ends: a call reads less or calls bo
             Read r = read(rests, term);
             if (r.inner) {
                 Open o{term, after, r.inner};
-                s.outs.push_back({0, opens.intern(&o, 1)});
+                outs.emplace_back(0, opens.intern(&o, 1));
             }
             take(summary(r.rests, after), NONE);
         }
@@ -343,28 +358,16 @@ u32 Moves::summary(u32 rests, u32 ret) {  // ends: a call reads less or calls bo
         }
         if (m.is_final[ret]) s.up = unite_rests(s.up, rests);
     }
-    // one open place for each way to push: its lexical states together
-    auto same = [&](const Out& a, const Out& b) { return a.pushes == b.pushes && place(a.open).term == place(b.open).term && place(a.open).ret == place(b.open).ret; };
-    std::sort(s.outs.begin(), s.outs.end(), [&](const Out& a, const Out& b) {
-        const Open &x = place(a.open), &y = place(b.open);
-        return std::tie(a.pushes, x.term, x.ret, x.lexes) < std::tie(b.pushes, y.term, y.ret, y.lexes);
-    });
-    std::size_t n = 0;
-    for (const Out& out : s.outs) {
-        if (n && same(s.outs[n - 1], out)) {
-            Open o = place(out.open);
-            o.lexes = unite_lexes(o.lexes, place(s.outs[n - 1].open).lexes);
-            s.outs[n - 1].open = opens.intern(&o, 1);
-        } else {
-            s.outs[n++] = out;
-        }
+    std::sort(outs.begin(), outs.end());
+    for (std::size_t k = 0, end; k < outs.size(); k = end) {
+        for (end = k + 1; end < outs.size() && outs[end].first == outs[k].first;) ++end;
+        s.outs.push_back({outs[k].first, gather(&outs[k], &outs[k] + (end - k))});
     }
-    s.outs.resize(n);
     if (s.outs.empty() && s.up == NOTHING) {
         summary_ids.put(key, NONE - 1);
         return NONE;
     }
-    summary_bytes += sizeof(Summary) + n * sizeof(Out);
+    summary_bytes += sizeof(Summary) + s.outs.size() * sizeof(Out);
     if (summaries.size() % 256 == 0) check_size();
     summary_ids.put(key, known = u32(summaries.size()));
     summaries.push_back(std::move(s));

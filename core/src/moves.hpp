@@ -5,7 +5,7 @@
 // carries an open place on by
 //
 //   inner     it stays inside the lexeme: other states of the same place
-//   outs      it ends the lexeme and opens another one, perhaps some calls further up: (what to push, open place)
+//   outs      it ends the lexeme and opens another one, perhaps some calls further up: (what to push, open places)
 //   up        it ends the box itself; what is left of the words is read below, wherever that is: one set of rests for all ways
 //
 //   in `[1, 2|`   "3" is inner;   ", [" and ", \"" are outs;   "],"  "]}"  "]" are up with the rests  ","  "}"  (and, lazily, "")
@@ -29,12 +29,10 @@ class Moves {
         u32 term, ret, lexes;  // lexes: a set of lexical states, see `states`
     };
     struct Out {
-        u32 pushes, open;      // pushes: return states from the bottom to the top, see `pushed`
-        bool operator<(const Out& o) const { return std::tie(pushes, open) < std::tie(o.pushes, o.open); }
-        bool operator==(const Out& o) const { return pushes == o.pushes && open == o.open; }
+        u32 pushes, opens;     // pushes: return states from the bottom to the top, see `pushed`; opens: see `opened`
     };
     struct Summary {
-        std::vector<Out> outs;
+        std::vector<Out> outs; // one for each way to push
         u32 up = NOTHING;      // rests that are left when the box has ended
     };
     struct Next {
@@ -47,6 +45,7 @@ class Moves {
     u32 summary(u32 rests, u32 ret);                // the box state `ret` before the rests; NONE where nothing fits
     const Summary& at(u32 summary) const { return summaries[summary]; }
     const SpanPool<u32>& pushed() const { return push_lists; }
+    const SpanPool<u32>& opened() const { return open_sets; }  // sets of open places, one for each terminal and box state
 
     u32 open(u32 term, u32 ret, std::vector<u32> lexes);  // lexical states, as `lex` numbers them
     const Open& place(u32 open) const { return *opens.begin(open); }
@@ -92,7 +91,8 @@ class Moves {
     u32 unite_lexes(u32 a, u32 b);
     u32 unite_rests(u32 a, u32 b);
     u32 unite_exits(u32 a, u32 b);
-    void add(Summary& to, const Summary& from, u32 ret);
+    void add(const Summary& from, u32 ret, std::vector<std::pair<u32, u32>>& outs);
+    u32 gather(const std::pair<u32, u32>* from, const std::pair<u32, u32>* to);
     void check_size();
 
     u64 limit;
@@ -101,7 +101,7 @@ class Moves {
     FlatMap lex_ids, loop_ids, reading_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
     std::vector<u64> loop_kinds;
-    SpanPool<u32> lex_sets, push_lists;
+    SpanPool<u32> lex_sets, push_lists, open_sets;
     SpanPool<Rest> rest_sets;
     SpanPool<Exit> exit_sets;
     SpanPool<Open> opens;

@@ -124,6 +124,11 @@ std::vector<Place> Levels::tell_apart(std::vector<Place> places) {
     return out;
 }
 
+std::size_t Levels::dies() const {
+    auto empty = std::find_if(fronts.begin(), fronts.end(), [](auto& f) { return f->places.empty(); });
+    return empty == fronts.end() ? std::size_t(NONE) : std::size_t(empty - fronts.begin());
+}
+
 bool Levels::ends_before(std::size_t i) {
     if (i == picks.size() ? bool(joins) : !picks[i].may_end) return false;
     for (const Place& p : front(i))

@@ -39,6 +39,8 @@ class Levels {
 
     bool open();                                   // some filling is a sentence
     const std::vector<Place>& front(std::size_t i) { return reach(i).places; }
+    // The first of the known fronts that is empty; NONE where something stands before each element.
+    std::size_t dies() const;
     // Whether a sentence can follow from a place before element i. It must be one that some filling leads to.
     bool lives(std::size_t i, u32 open, u32 stacks) {
         look_right(i);

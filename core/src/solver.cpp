@@ -102,7 +102,7 @@ std::vector<Pick> Solver::find_picks() {
         if (i == stop) break;
         const Element& e = elements[i];
         if (e.kind == Element::Slot) {
-            out.push_back({tables->any_token, tail_free[i] != 0});
+            out.push_back({tables->tokens.any, tail_free[i] != 0});
         } else if (e.kind == Element::Token) {
             u32 one = WordSets::NOTHING;
             if (const auto& text = v.texts[e.token]; text && !text->empty()) one = words.word(*text);
@@ -139,76 +139,73 @@ bool Solver::find_open(const Solver* before) {
     }
     for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
     begin_call();
-    Levels::Joins joins;
     if (suffix) {
         side = before ? before->side : std::make_shared<Side>(*tables, suffix);
         joins = [right = side](u32 open, u32 node) { return right->part(open, node); };
     }
     auto found = find_picks();
     picks = tail = found.size();
-    while (tail > 0 && found[tail - 1] == Pick{tables->any_token, true}) --tail;
-    auto few = tables->few_tokens.empty() ? std::vector<Pick>() : found;
-    if (before) levels = std::make_shared<Levels>(*before->levels, std::move(found));
-    else levels = std::make_shared<Levels>(tables->moves, tables->stacks, places_of(states.back()), std::move(found), joins, max_states);
-    if (!few.empty() && is_open_with_few(before, few, joins)) return true;
-    // The slots of the tail need not be looked at where a sentence is near enough.
-    return (tail < picks && constraint->budget->surely(state_of(levels->front(tail)), u32(picks - tail))) || levels->open();
+    while (tail > 0 && found[tail - 1] == Pick{tables->tokens.any, true}) --tail;
+    levels = before ? std::make_shared<Levels>(*before->levels, found) : levels_with(found);
+    if (tables->tokens.few != WordSets::NOTHING) {
+        if (is_open_with_few(before, found)) return true;
+        if (is_dead_with_more()) return false;
+    }
+    return can_fill(*levels);
+}
+
+std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some) {
+    return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), joins, max_states);
+}
+
+// The slots of the tail need not be looked at where a sentence is near enough.
+bool Solver::can_fill(Levels& some) {
+    return (tail < picks && constraint->budget->surely(state_of(some.front(tail)), u32(picks - tail))) || some.open();
 }
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
-// With fewer tokens to choose from there are fewer fillings, so a yes is a yes; it is found in a fraction of the time. A no is none.
-bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all, const Levels::Joins& joins) {
-    for (std::size_t k = 0; k < tables->few_tokens.size(); ++k) {
-        std::vector<Pick> few = all;
-        for (Pick& p : few)
-            if (p.words == tables->any_token) p.words = tables->few_tokens[k];
+// Whether some of the fillings are sentences; see few.hpp.
+bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
+    constexpr int TRIES = 16;
+    const FewTokens& t = tables->tokens;
+    for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 2}, {t.many, 2}, {t.many, 4}}) {
+        std::size_t k = with_few.size();
+        Narrowed narrowed(t, all, tail, words, free);
+        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], narrowed.picks) : levels_with(narrowed.picks));
         try {
-            if (before && k < before->with_few.size()) with_few.push_back(std::make_shared<Levels>(*before->with_few[k], std::move(few)));
-            else with_few.push_back(std::make_shared<Levels>(tables->moves, tables->stacks, levels->front(0), std::move(few), joins, max_states));
-            if (with_few[k]->open()) return true;
+            for (int tries = 0; tries < TRIES; ++tries) {
+                if (can_fill(*with_few[k])) return true;
+                std::size_t dead = with_few[k]->dies();
+                if (dead > all.size() || !narrowed.widen(dead)) break;
+                with_few[k] = std::make_shared<Levels>(*with_few[k], narrowed.picks);
+            }
         } catch (const LimitFault&) {
         }
     }
     return false;
 }
 
-// Short tokens of signs and blanks, a letter, a digit, and what the grammar spells out: enough for any lexeme, and hardly any prefix of a
-// keyword, of which a lexer has hundreds. First without tokens of two signs, which may end a lexeme and begin the next one.
-void Solver::find_few() {
-    constexpr u32 MANY_STATES = 200;
-    const Lexer* lexer = constraint->engine->lexing();
-    if (!lexer || lexer->size() < MANY_STATES) return;
-    WordSets& words = tables->moves->words;
-    for (std::size_t longest : {1, 2}) {
-        u32 few = WordSets::NOTHING;
-        auto add = [&](const std::string& text) {
-            u32 one = words.word(text);
-            if (words.holds(tables->any_token, one)) few = words.unite(few, one);
-        };
-        add("Z"), add("0");
-        auto is_sign = [](char c) { return u8(c) < 0x80 && !std::isalnum(u8(c)); };
-        for (auto& text : constraint->vocabulary->texts)
-            if (text && text->size() <= longest && std::all_of(text->begin(), text->end(), is_sign)) add(*text);
-        for (auto& t : constraint->engine->base().terminals)
-            if (!t->literal.empty()) add(t->literal), add(" " + t->literal);
-        tables->few_tokens.push_back(few);
-    }
+// Whether not even any bytes in place of the slots make a sentence: then no tokens do. That takes no count of the slots.
+bool Solver::is_dead_with_more() {
+    if (!constraint->special_ids.empty()) return false;  // those are no bytes
+    Chain chain;
+    add_to(chain, first, 1);
+    return !constraint->engine->joins(states.back(), *constraint->suffix(std::move(chain), max_items));
 }
 
 void Solver::find_tables() {
     auto& shared = constraint->canvas_tables;
     if (shared && shared->moves->bytes() + shared->stacks->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
-    bool fresh = !shared;
-    if (fresh) {
+    if (!shared) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();
         shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, room());
         shared->stacks = std::make_shared<Stacks>();
-        shared->any_token = shared->moves->words.vocabulary(u32(constraint->special_ids.size()));
+        WordSets& words = shared->moves->words;
+        shared->tokens = find_few(words.vocabulary(u32(constraint->special_ids.size())), words, constraint->engine->base(), constraint->engine->lexing(), *constraint->vocabulary);
     }
     tables = shared;
-    if (fresh) find_few();
 }
 
 u32 Solver::read(std::size_t element, u32 state) {
@@ -424,7 +421,13 @@ std::vector<u32> Solver::sample(const double* scores, u64 seed) {
 Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others) const {
     Chain chain;
     if (with_hole) chain.add_hole();
-    for (std::size_t i = element + 1; i < elements.size(); ++i) {
+    add_to(chain, element + 1, price_of_others);
+    return chain;
+}
+
+// The elements from this one on; slots are holes, too.
+void Solver::add_to(Chain& chain, std::size_t element, u8 price_of_holes) const {
+    for (std::size_t i = element; i < elements.size(); ++i) {
         const Element& e = elements[i];
         if (e.kind == Element::Token) {
             if (constraint->vocabulary->is_end(e.token)) break;  // what stands behind it is empty
@@ -432,9 +435,8 @@ Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others
         } else {
             chain.add(e.text);
         }
-        if (e.kind == Element::Hole) chain.add_hole(price_of_others);
+        if (e.kind == Element::Hole || e.kind == Element::Slot) chain.add_hole(price_of_holes);
     }
-    return chain;
 }
 
 std::string Solver::witness() {

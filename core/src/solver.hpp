@@ -4,7 +4,7 @@
 
 #include "chart.hpp"
 #include "constraint.hpp"
-#include "levels.hpp"
+#include "few.hpp"
 
 namespace weft {
 
@@ -19,8 +19,7 @@ struct Element {
 struct CanvasTables {
     std::shared_ptr<Moves> moves;
     std::shared_ptr<Stacks> stacks;
-    u32 any_token;  // as words
-    std::vector<u32> few_tokens;  // some of them that lead to few states, where a lexer has many; see Solver::is_open_with_few
+    FewTokens tokens;
 };
 
 // Tokens of a slot that lead from one state of the engine to one other.
@@ -58,11 +57,14 @@ class Solver : private Reader {
   private:
     friend class Fillings;
     bool find_open(const Solver* before);
-    bool is_open_with_few(const Solver* before, const std::vector<Pick>& picks, const Levels::Joins& joins);
-    void find_few();
+    std::shared_ptr<Levels> levels_with(std::vector<Pick> some);
+    bool can_fill(Levels& some);
+    bool is_open_with_few(const Solver* before, const std::vector<Pick>& picks);
+    bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
     Chain chain_from(std::size_t element, bool with_hole, u8 price_of_others) const;
+    void add_to(Chain& chain, std::size_t element, u8 price_of_holes) const;
     std::vector<Place> places_of(u32 state);       // of an engine state
     u32 state_of(const std::vector<Place>& places);
     bool lives(std::size_t pick, u32 state);       // an engine state that some filling leads to: can the rest be completed?
@@ -89,9 +91,10 @@ class Solver : private Reader {
     std::size_t picks = 0, tail = 0;               // how many picks there are; from `tail` on they are open slots that may stay empty
     std::shared_ptr<Suffix> suffix, closed;        // right of the hole when it is open, and when it ends here
     std::shared_ptr<class Side> side;
+    Levels::Joins joins;
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
-    std::vector<std::shared_ptr<Levels>> with_few;  // the same where each slot holds one of a few tokens
+    std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     bool is_open = false;
 };

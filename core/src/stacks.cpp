@@ -59,10 +59,32 @@ u32 Stacks::known_union(std::vector<u32>& sets, u32& list) {
     std::sort(sets.begin(), sets.end());
     sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
     sets.erase(std::remove(sets.begin(), sets.end(), u32(NOTHING)), sets.end());
+    if (sets.size() > 1) {  // mostly one of them holds all others
+        u32 largest = *std::max_element(sets.begin(), sets.end(), [&](u32 a, u32 b) { return nodes.size(a) < nodes.size(b); });
+        sets.erase(std::remove_if(sets.begin(), sets.end(), [&](u32 s) { return s != largest && is_part(s, largest, 0); }), sets.end());
+    }
     if (sets.size() < 2) return sets.empty() ? u32(NOTHING) : sets[0];
     list = lists.intern(sets);
     if (list == unions.size()) unions.push_back(NONE);
     return unions[list];
+}
+
+// Whether all stacks of a set are in another one; false as well where that lies too deep.
+bool Stacks::is_part(u32 a, u32 b, u32 depth) {
+    constexpr u32 DEEP = 500;
+    if (a == b || a == NOTHING) return true;
+    std::size_t n = nodes.size(a), m = nodes.size(b);
+    if (n > m || depth > DEEP) return false;
+    u64 k = u64(a) << 32 | b;
+    if (u32 known = parts.find(k); known != NONE) return known != 0;
+    bool yes = true;
+    for (std::size_t i = 0, j = 0; i < n && yes; ++i, ++j) {
+        u32 ret = nodes.begin(a)[i].ret;
+        while (j < m && nodes.begin(b)[j].ret < ret) ++j;
+        yes = j < m && nodes.begin(b)[j].ret == ret && is_part(nodes.begin(a)[i].node, nodes.begin(b)[j].node, depth + 1);
+    }
+    parts.put(k, yes);
+    return yes;
 }
 
 u32 Stacks::unite(std::vector<u32>& sets) {

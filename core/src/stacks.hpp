@@ -35,7 +35,7 @@ class Stacks {
     u32 of(std::vector<Below>& entries);    // any entries; uses them up
     std::size_t size(u32 set) const { return nodes.size(set); }
     Below at(u32 set, std::size_t k) const { return nodes.begin(set)[k]; }
-    std::size_t bytes() const { return nodes.bytes() + lists.bytes() + unions.size() * 4 + met.bytes(); }
+    std::size_t bytes() const { return nodes.bytes() + lists.bytes() + unions.size() * 4 + met.bytes() + parts.bytes(); }
 
   private:
     u32 intern(const Below* p, std::size_t n);
@@ -45,7 +45,8 @@ class Stacks {
     SpanPool<Below> nodes;
     SpanPool<u32> lists;                    // of sets that were united
     std::vector<u32> unions;                // per list; NONE while it is not known
-    FlatMap met;
+    FlatMap met, parts;
+    bool is_part(u32 a, u32 b, u32 depth);
     std::vector<Below> entries, gathered;   // these and the following: working space
     std::vector<u32> pair, same;
     void check_size() const;

@@ -16,6 +16,7 @@ class Distance {
 
     u32 of(u32 frontier);                       // fewest bytes to a sentence
     u32 after(u32 ret, u32 node) { return cap(u64(state[ret]) + below(node)); }
+    u32 of_state(u32 s) const { return state[s]; }  // fewest bytes to the end of the box
     u32 in_terminal(u32 term, u32 q);           // fewest bytes to the end of the lexeme
     u32 worst(u32 term) { return terminal(term).worst; }
     void forget() { nodes.clear(); }            // stack nodes were renumbered

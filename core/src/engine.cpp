@@ -84,6 +84,8 @@ class ScannerlessEngine : public Engine {
     }
     u32 bound(u32 s) override { return distance.of(s); }
     u32 within(u32 s) override { return distance.of(s); }
+    u32 lexeme_within(u32 term, u32 q) override { return distance.in_terminal(term, q); }
+    u32 box_within(u32 s) override { return distance.of_state(s); }
     const Machine& base() const override { return f.m; }
     const Lexer* lexing() const override { return nullptr; }
     Holes* holes() override { return nullptr; }

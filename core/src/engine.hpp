@@ -36,6 +36,10 @@ class Engine {
     virtual void expected(u32 state, std::vector<u32>& out) = 0;  // terminals that may stand or go on here
     virtual u32 bound(u32 state) = 0;   // no sentence is nearer than this many bytes
     virtual u32 within(u32 state) = 0;  // some sentence is at most this many bytes away
+    // The same in parts, FAR where it is not known: from a state of a terminal (or of the lexer) to the end of its lexeme, and from a
+    // state of the machine to the end of its box.
+    virtual u32 lexeme_within(u32 term, u32 q) = 0;
+    virtual u32 box_within(u32 state) = 0;
     // For canvases: the machine that the engine runs on, its explored lexer (or null), and whether a state and what stands to the
     // right of it can be one sentence.
     virtual const Machine& base() const = 0;

@@ -4,16 +4,17 @@ namespace weft {
 
 constexpr u32 DEEP = 300;  // elements, or stacked states, that one question may run through at once
 
-Levels::Levels(std::shared_ptr<Moves> mv, std::shared_ptr<Stacks> st, std::vector<Place> start, std::vector<Pick> p, Joins j, u64 most)
-    : moves(std::move(mv)), stacks(std::move(st)), picks(std::move(p)), joins(std::move(j)), wide(picks.size() + 1), right(picks.size() + 1), max_places(most) {
+Levels::Levels(std::shared_ptr<Moves> mv, std::shared_ptr<Stacks> st, std::vector<Place> start, std::vector<Pick> p, Right r, u64 most)
+    : moves(std::move(mv)), stacks(std::move(st)), picks(std::move(p)), side(std::move(r)), wide(picks.size() + 1), right(picks.size() + 1), max_places(most) {
     changed = picks.size() + 1;
     fronts.push_back(std::make_shared<Front>());
     fronts[0]->places = std::move(start);
     count = fronts[0]->places.size();
 }
 
-Levels::Levels(const Levels& before, std::vector<Pick> p)
-    : moves(before.moves), stacks(before.stacks), picks(std::move(p)), joins(before.joins), wide(picks.size() + 1), right(picks.size() + 1), max_places(before.max_places) {
+Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
+    : moves(before.moves), stacks(before.stacks), picks(std::move(p)), side(before.side), wide(picks.size() + 1), right(picks.size() + 1), max_places(before.max_places) {
+    side.tail = tail;
     std::size_t n = picks.size(), same = 0;
     changed = n + 1;
     while (same < std::min(n, before.picks.size()) && picks[same].words == before.picks[same].words) ++same;
@@ -130,7 +131,7 @@ std::size_t Levels::dies() const {
 }
 
 bool Levels::ends_before(std::size_t i) {
-    if (i == picks.size() ? bool(joins) : !picks[i].may_end) return false;
+    if (i == picks.size() ? bool(side.joins) : !picks[i].may_end) return false;
     for (const Place& p : front(i))
         if (finished(p.open, p.stacks) != Stacks::NOTHING) return true;
     return false;
@@ -147,15 +148,32 @@ bool Levels::open() {
     return false;
 }
 
-// Finds the live parts from the right end on, so that no question has to run far.
+// Finds the live parts from the right end on, so that no question has to run far. In the tail most need not run at all.
 void Levels::look_right(std::size_t i) {
-    for (std::size_t k = picks.size() + 1; k-- > i;) {
+    std::size_t from = picks.size();
+    if (side.tail < from) {
+        const auto& places = front(side.tail);
+        if (std::all_of(places.begin(), places.end(), [&](const Place& p) { return side.surely(p.open, p.stacks, picks.size() - side.tail); })) from = std::max(i, side.tail);
+    }
+    for (std::size_t k = from + 1; k-- > i;) {
         if (right[k]) continue;
-        reach(picks.size());
-        right[k] = std::make_shared<Live>(), wide[k] = fronts[k];
+        live_at(k);
         for (std::size_t p = 0; p < fronts[k]->places.size(); ++p) live(k, fronts[k]->places[p].open);
     }
     changed = std::min(changed, i);
+}
+
+Levels::Live& Levels::live_at(std::size_t i) {
+    if (!right[i]) reach(i), right[i] = std::make_shared<Live>(), wide[i] = fronts[i];
+    return *right[i];
+}
+
+std::vector<Place> Levels::living(std::size_t i) {
+    look_right(i);
+    std::vector<Place> out;
+    for (const Place& p : std::vector<Place>(front(i)))
+        if (u32 part = kept(i, p.open, p.stacks); part != Stacks::NOTHING) out.push_back({p.open, part});
+    return out;
 }
 
 void Levels::too_deep() {
@@ -164,7 +182,7 @@ void Levels::too_deep() {
 }
 
 u32 Levels::live(std::size_t i, u32 open) {
-    if (u32 known = right[i]->open.find(open); known != NONE) return known;
+    if (u32 known = live_at(i).open.find(open); known != NONE) return known;
     Front& w = *wide[i];
     auto key = [&](u32 id) { return u64(moves->place(id).term) << 32 | moves->place(id).ret; };
     if (w.places.size() && w.together.find(key(w.places[0].open)) == NONE)
@@ -182,7 +200,7 @@ u32 Levels::live(std::size_t i, u32 open) {
 }
 
 u32 Levels::live_some(std::size_t i, u32 opens) {
-    if (u32 known = right[i]->some.find(opens); known != NONE) return known;
+    if (u32 known = live_at(i).some.find(opens); known != NONE) return known;
     std::vector<u32> parts;
     for (std::size_t k = 0; k < moves->opened().size(opens); ++k) parts.push_back(live(i, moves->opened().begin(opens)[k]));
     u32 part = stacks->unite(parts);
@@ -191,7 +209,8 @@ u32 Levels::live_some(std::size_t i, u32 opens) {
 }
 
 u32 Levels::kept(std::size_t i, u32 open, u32 node) {
-    if (i == picks.size()) return joins ? joins(open, node) : finished(open, node);
+    if (i == picks.size()) return side.joins ? side.joins(open, node) : finished(open, node);
+    if (i >= side.tail && side.surely(open, node, picks.size() - i)) return node;
     u32 out = picks[i].may_end ? finished(open, node) : u32(Stacks::NOTHING);
     if (picks[i].words == WordSets::NOTHING) return out;
     Moves::Next n = moves->next(open, picks[i].words);
@@ -202,7 +221,7 @@ u32 Levels::kept(std::size_t i, u32 open, u32 node) {
 
 u32 Levels::kept_by(std::size_t i, u32 id, u32 node) {
     u64 key = u64(id) << 32 | node;
-    if (u32 known = right[i]->by.find(key); known != NONE) return known;
+    if (u32 known = live_at(i).by.find(key); known != NONE) return known;
     u32 base = right[i]->base.find(id);
     if (base == NONE) {
         std::vector<u32> bases;

@@ -33,9 +33,14 @@ class Levels {
   public:
     // The part of the stacks below an open place with which the text and what stands to the right of all elements are a sentence.
     using Joins = std::function<u32(u32 open, u32 stacks)>;
-    // start: where the text stands before element 0. joins: empty where nothing stands to the right. max_places: over all fronts.
-    Levels(std::shared_ptr<Moves> moves, std::shared_ptr<Stacks> stacks, std::vector<Place> start, std::vector<Pick> picks, Joins joins, u64 max_places);
-    Levels(const Levels& before, std::vector<Pick> picks);  // the same canvas after some orders: same start, same right side
+    struct Right {
+        Joins joins;       // empty where nothing stands to the right
+        std::size_t tail;  // from this element on there are slots only, and end tokens may fill them
+        std::function<bool(u32 open, u32 stacks, u64 tokens)> surely;  // with each of the stacks the text can end within so many tokens
+    };
+    // start: where the text stands before element 0. max_places: over all fronts.
+    Levels(std::shared_ptr<Moves> moves, std::shared_ptr<Stacks> stacks, std::vector<Place> start, std::vector<Pick> picks, Right right, u64 max_places);
+    Levels(const Levels& before, std::vector<Pick> picks, std::size_t tail);  // the same canvas after some orders: same start, same right side
 
     bool open();                                   // some filling is a sentence
     const std::vector<Place>& front(std::size_t i) { return reach(i).places; }
@@ -46,6 +51,7 @@ class Levels {
         look_right(i);
         return kept(i, open, stacks) != Stacks::NOTHING;
     }
+    std::vector<Place> living(std::size_t i);      // the part of front i from which a sentence can follow
     bool ends_before(std::size_t i);               // with some filling the text may end before element i
 
     const std::shared_ptr<Moves> moves;
@@ -63,6 +69,7 @@ class Levels {
     std::vector<Place> step(const std::vector<Place>& from, u32 words);
     std::vector<Place> tell_apart(std::vector<Place> places);
     void look_right(std::size_t i);
+    Live& live_at(std::size_t i);
     u32 live(std::size_t i, u32 open);
     u32 live_some(std::size_t i, u32 opens);
     u32 kept(std::size_t i, u32 open, u32 stacks);
@@ -72,7 +79,7 @@ class Levels {
     [[noreturn]] void too_deep();
 
     std::vector<Pick> picks;
-    Joins joins;
+    Right side;
     std::vector<std::shared_ptr<Front>> fronts;    // as far as they are known
     std::vector<std::shared_ptr<Front>> wide;      // of a canvas before that allowed more: the live parts are parts of these
     std::vector<std::shared_ptr<Live>> right;      // null where not known

@@ -102,11 +102,7 @@ class LexerEngine : public Engine {
         return least;
     }
     u32 within(u32 state) override {  // the lexemes that are still needed, a blank after each
-        if (!separation) {
-            separation.emplace(machine, lexer);
-            if (separation->possible()) spread.emplace(f, separation->lexemes());
-        }
-        if (!spread) return NONE;
+        if (!spreads()) return NONE;
         u32 least = Distance::FAR;
         for (auto& c : configs(state)) {
             if (c.x == Lexer::BEGIN) {
@@ -122,6 +118,8 @@ class LexerEngine : public Engine {
         }
         return least;
     }
+    u32 lexeme_within(u32 term, u32 x) override { return spreads() ? separation->cost(x, term) : Distance::FAR; }
+    u32 box_within(u32 state) override { return spreads() ? spread->of_state(state) : Distance::FAR; }
     void add_mask(u32 state, u32* mask) override {
         std::lock_guard<std::mutex> guard(tables->lock);
         if (tables->effects->bytes() > memory / 2) tables->effects->forget(), ++tables->generation;
@@ -484,6 +482,14 @@ class LexerEngine : public Engine {
         u32 yes = joint.before.find(key);
         if (yes == NONE) joint.before.put(key, yes = joint.suffix.goes_on(f, boundary, p));
         return yes != 0;
+    }
+
+    bool spreads() {  // whether a blank parts any two lexemes
+        if (!separation) {
+            separation.emplace(machine, lexer);
+            if (separation->possible()) spread.emplace(f, separation->lexemes());
+        }
+        return bool(spread);
     }
 
     void forget_walks() { walks.clear(), walk_at.clear(), walk_bytes = 0; }

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <map>
 
+#include "distance.hpp"
 #include "fillings.hpp"
 #include "walk.hpp"
 
@@ -52,6 +53,39 @@ class Side {
     std::shared_ptr<Suffix> suffix;
     SpanPool<u32> sets;
     std::map<std::pair<u32, u32>, std::map<u32, u32>> parts;  // (set of spots, state) -> stacks -> part of them
+};
+
+// How near the end of the text surely is, whatever lies on the stack.
+struct Ending {
+    std::shared_ptr<CanvasTables> tables;
+    std::shared_ptr<Constraint> constraint;
+    static constexpr u32 FAR = Distance::FAR, DEEP = 1'000;
+
+    bool operator()(u32 open, u32 node, u64 tokens) const {
+        if (!constraint->budget->spells_all()) return false;
+        auto [term, ret, lexes] = tables->moves->place(open);
+        if (term == END) return tables->moves->may_end(open);
+        u64 rest = u64(ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(ret)) + farthest(node, 0);
+        if (rest > tokens) return false;
+        for (std::size_t k = 0; k < tables->moves->states().size(lexes); ++k) {
+            u32 x = tables->moves->states().begin(lexes)[k];
+            if ((tables->moves->behind_special(x) ? 0 : constraint->engine->lexeme_within(term, tables->moves->state_of(x))) + rest <= tokens) return true;
+        }
+        return false;
+    }
+    u32 farthest(u32 node, u32 depth) const {  // calls itself as deep as the stacks are
+        if (node == Stacks::BOTTOM) return 0;
+        if (depth > DEEP) return FAR;
+        if (u32 known = tables->farthest.find(node); known != NONE) return known;
+        u32 most = 0;
+        for (std::size_t k = 0; k < tables->stacks->size(node); ++k) {
+            Below b = tables->stacks->at(node, k);
+            u64 rest = u64(b.ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(b.ret)) + farthest(b.node, depth + 1);
+            most = std::max(most, u32(std::min<u64>(rest, FAR)));
+        }
+        tables->farthest.put(node, most);
+        return most;
+    }
 };
 
 Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before)
@@ -139,14 +173,16 @@ bool Solver::find_open(const Solver* before) {
     }
     for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
     begin_call();
-    if (suffix) {
-        side = before ? before->side : std::make_shared<Side>(*tables, suffix);
-        joins = [right = side](u32 open, u32 node) { return right->part(open, node); };
-    }
     auto found = find_picks();
     picks = tail = found.size();
     while (tail > 0 && found[tail - 1] == Pick{tables->tokens.any, true}) --tail;
-    levels = before ? std::make_shared<Levels>(*before->levels, found) : levels_with(found);
+    if (suffix) {
+        side = before ? before->side : std::make_shared<Side>(*tables, suffix);
+        right.joins = [part = side](u32 open, u32 node) { return part->part(open, node); };
+    }
+    right.tail = tail;
+    right.surely = Ending{tables, constraint};
+    levels = before ? std::make_shared<Levels>(*before->levels, found, tail) : levels_with(found);
     if (tables->tokens.few != WordSets::NOTHING) {
         if (is_open_with_few(before, found)) return true;
         if (is_dead_with_more()) return false;
@@ -155,7 +191,7 @@ bool Solver::find_open(const Solver* before) {
 }
 
 std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some) {
-    return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), joins, max_states);
+    return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), right, max_states);
 }
 
 // The slots of the tail need not be looked at where a sentence is near enough.
@@ -172,13 +208,13 @@ bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all
     for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 2}, {t.many, 2}, {t.many, 4}}) {
         std::size_t k = with_few.size();
         Narrowed narrowed(t, all, tail, words, free);
-        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], narrowed.picks) : levels_with(narrowed.picks));
+        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], narrowed.picks, tail) : levels_with(narrowed.picks));
         try {
             for (int tries = 0; tries < TRIES; ++tries) {
                 if (can_fill(*with_few[k])) return true;
                 std::size_t dead = with_few[k]->dies();
                 if (dead > all.size() || !narrowed.widen(dead)) break;
-                with_few[k] = std::make_shared<Levels>(*with_few[k], narrowed.picks);
+                with_few[k] = std::make_shared<Levels>(*with_few[k], narrowed.picks, tail);
             }
         } catch (const LimitFault&) {
         }

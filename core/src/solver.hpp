@@ -20,6 +20,7 @@ struct CanvasTables {
     std::shared_ptr<Moves> moves;
     std::shared_ptr<Stacks> stacks;
     FewTokens tokens;
+    FlatMap farthest;  // per set of stacks: see Ending in solver.cpp
 };
 
 // Tokens of a slot that lead from one state of the engine to one other.
@@ -91,7 +92,7 @@ class Solver : private Reader {
     std::size_t picks = 0, tail = 0;               // how many picks there are; from `tail` on they are open slots that may stay empty
     std::shared_ptr<Suffix> suffix, closed;        // right of the hole when it is open, and when it ends here
     std::shared_ptr<class Side> side;
-    Levels::Joins joins;
+    Levels::Right right;
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp

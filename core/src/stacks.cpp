@@ -13,31 +13,33 @@ void Stacks::check_size() const {
     if (bytes() > max_bytes) throw LimitFault("the readings of the canvas take too much memory", max_bytes, bytes(), "raise cache_bytes of Limits, or leave fewer slots open");
 }
 
-u32 Stacks::known_meet(u32 a, u32 b) const {
+u32 Stacks::known(const FlatMap& done, bool meet, u32 a, u32 b) const {
     if (a == b) return a;
-    return a == NOTHING || b == NOTHING ? u32(NOTHING) : met.find(key(a, b));
+    if (a == NOTHING || b == NOTHING) return meet ? u32(NOTHING) : a + b - NOTHING;
+    return done.find(key(a, b));
 }
 
-// Stacks may be deep: what is under way is kept in a list, not in calls. So it is with unions.
-u32 Stacks::meet(u32 a, u32 b) {
+// Stacks may be deep: what is under way is kept in a list, not in calls.
+u32 Stacks::combine(FlatMap& done, bool meet, u32 a, u32 b) {
     struct Frame {
         u32 a, b;
         std::size_t i, j, base;  // base: where its entries begin in `entries`
     };
-    if (u32 out = known_meet(a, b); out != NONE) return out;
+    if (u32 out = known(done, meet, a, b); out != NONE) return out;
     std::vector<Frame> open{{a, b, 0, 0, 0}};
     entries.clear();
     while (!open.empty()) {
         Frame& f = open.back();
         std::size_t n = nodes.size(f.a), m = nodes.size(f.b);
         bool waits = false;
-        while (!waits && f.i < n && f.j < m) {
-            Below x = nodes.begin(f.a)[f.i], y = nodes.begin(f.b)[f.j];
+        while (!waits && (f.i < n || f.j < m)) {
+            Below x = f.i < n ? nodes.begin(f.a)[f.i] : Below{NONE, NOTHING}, y = f.j < m ? nodes.begin(f.b)[f.j] : Below{NONE, NOTHING};
             if (x.ret != y.ret) {
+                if (!meet) entries.push_back(std::min(x, y));
                 x.ret < y.ret ? ++f.i : ++f.j;
                 continue;
             }
-            u32 below = known_meet(x.node, y.node);
+            u32 below = known(done, meet, x.node, y.node);
             if (below == NONE) {
                 open.push_back({x.node, y.node, 0, 0, entries.size()});
                 waits = true;
@@ -47,26 +49,11 @@ u32 Stacks::meet(u32 a, u32 b) {
             }
         }
         if (waits) continue;
-        met.put(key(f.a, f.b), intern(entries.data() + f.base, entries.size() - f.base));
+        done.put(key(f.a, f.b), intern(entries.data() + f.base, entries.size() - f.base));
         entries.resize(f.base);
         open.pop_back();
     }
-    return known_meet(a, b);
-}
-
-// NONE where the union of the list is not known.
-u32 Stacks::known_union(std::vector<u32>& sets, u32& list) {
-    std::sort(sets.begin(), sets.end());
-    sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
-    sets.erase(std::remove(sets.begin(), sets.end(), u32(NOTHING)), sets.end());
-    if (sets.size() > 1) {  // mostly one of them holds all others
-        u32 largest = *std::max_element(sets.begin(), sets.end(), [&](u32 a, u32 b) { return nodes.size(a) < nodes.size(b); });
-        sets.erase(std::remove_if(sets.begin(), sets.end(), [&](u32 s) { return s != largest && is_part(s, largest, 0); }), sets.end());
-    }
-    if (sets.size() < 2) return sets.empty() ? u32(NOTHING) : sets[0];
-    list = lists.intern(sets);
-    if (list == unions.size()) unions.push_back(NONE);
-    return unions[list];
+    return known(done, meet, a, b);
 }
 
 // Whether all stacks of a set are in another one; false as well where that lies too deep.
@@ -88,44 +75,14 @@ bool Stacks::is_part(u32 a, u32 b, u32 depth) {
 }
 
 u32 Stacks::unite(std::vector<u32>& sets) {
-    struct Frame {
-        u32 list;
-        std::size_t from, next, base;  // its part of `gathered`, and where its entries begin in `entries`
-    };
-    std::vector<Frame> open;
-    auto begin = [&](u32 list) {
-        std::size_t from = gathered.size();
-        for (std::size_t k = 0; k < lists.size(list); ++k) {
-            u32 set = lists.begin(list)[k];
-            gathered.insert(gathered.end(), nodes.begin(set), nodes.begin(set) + nodes.size(set));
-        }
-        std::sort(gathered.begin() + long(from), gathered.end());
-        open.push_back({list, from, from, entries.size()});
-    };
-    u32 list = NONE, out = known_union(sets, list);
-    if (out != NONE) return out;
-    gathered.clear(), entries.clear();
-    begin(list);
-    while (!open.empty()) {
-        Frame f = open.back();
-        u32 below = NONE;
-        while (f.next < gathered.size()) {
-            std::size_t end = f.next;
-            for (same.clear(); end < gathered.size() && gathered[end].ret == gathered[f.next].ret; ++end) same.push_back(gathered[end].node);
-            if ((below = known_union(same, list)) == NONE) break;
-            entries.push_back({gathered[f.next].ret, below});
-            f.next = end;
-        }
-        open.back().next = f.next;
-        if (f.next < gathered.size()) {
-            begin(list);
-            continue;
-        }
-        out = unions[f.list] = intern(entries.data() + f.base, entries.size() - f.base);
-        entries.resize(f.base), gathered.resize(f.from);
-        open.pop_back();
-    }
-    return out;
+    std::sort(sets.begin(), sets.end());
+    sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
+    if (sets.empty()) return NOTHING;
+    // mostly one of them holds all others
+    u32 all = *std::max_element(sets.begin(), sets.end(), [&](u32 a, u32 b) { return nodes.size(a) < nodes.size(b); });
+    for (u32 set : sets)  // in ascending order: what many unions begin with is found once
+        if (!is_part(set, all, 0)) all = unite(all, set);
+    return all;
 }
 
 u32 Stacks::of(std::vector<Below>& entries) {

@@ -17,12 +17,9 @@ class Stacks {
     }
     // How many sets may be made from now on, and how large all of them may be.
     void allow(u64 more, u64 bytes) { limit = nodes.size() + more, max_bytes = bytes; }
-    u32 unite(std::vector<u32>& sets);      // uses them up; all at once, so that nothing is made that is part of the result only
-    u32 unite(u32 a, u32 b) {
-        pair.assign({a, b});
-        return unite(pair);
-    }
-    u32 meet(u32 a, u32 b);                 // the stacks in both
+    u32 unite(u32 a, u32 b) { return combine(united, false, a, b); }
+    u32 meet(u32 a, u32 b) { return combine(met, true, a, b); }  // the stacks in both
+    u32 unite(std::vector<u32>& sets);      // uses them up
     u32 push(u32 ret, u32 below) {
         Below b{ret, below};
         return below == NOTHING ? u32(NOTHING) : intern(&b, 1);
@@ -35,20 +32,17 @@ class Stacks {
     u32 of(std::vector<Below>& entries);    // any entries; uses them up
     std::size_t size(u32 set) const { return nodes.size(set); }
     Below at(u32 set, std::size_t k) const { return nodes.begin(set)[k]; }
-    std::size_t bytes() const { return nodes.bytes() + lists.bytes() + unions.size() * 4 + met.bytes() + parts.bytes(); }
+    std::size_t bytes() const { return nodes.bytes() + united.bytes() + met.bytes(); }
 
   private:
     u32 intern(const Below* p, std::size_t n);
     static u64 key(u32 a, u32 b) { return a < b ? u64(a) << 32 | b : u64(b) << 32 | a; }
-    u32 known_meet(u32 a, u32 b) const;
-    u32 known_union(std::vector<u32>& sets, u32& list);
+    u32 known(const FlatMap& done, bool meet, u32 a, u32 b) const;
+    u32 combine(FlatMap& done, bool meet, u32 a, u32 b);
     SpanPool<Below> nodes;
-    SpanPool<u32> lists;                    // of sets that were united
-    std::vector<u32> unions;                // per list; NONE while it is not known
-    FlatMap met, parts;
     bool is_part(u32 a, u32 b, u32 depth);
-    std::vector<Below> entries, gathered;   // these and the following: working space
-    std::vector<u32> pair, same;
+    FlatMap united, met, parts;
+    std::vector<Below> entries;
     void check_size() const;
     u64 limit = 0, max_bytes = 0;
 };

@@ -10,13 +10,25 @@ FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexe
     constexpr u32 MANY_STATES = 200;
     FewTokens out;
     out.any = any;
-    if (!lexer || lexer->size() < MANY_STATES) return out;
+    if (lexer && lexer->size() < MANY_STATES) return out;
     auto add = [&](u32& set, const std::string& text) {
         u32 one = words.word(text);
         bool is_token = words.holds(any, one);
         if (is_token) set = words.unite(set, one);
         return is_token;
     };
+    if (!lexer) {
+        const Trie& trie = *vocabulary.trie;
+        for (int b = 0x20; b < 0x7f; ++b) add(out.few, std::string(1, char(b)));
+        for (auto& t : m.terminals)
+            for (std::size_t i = 0; i < t->literal.size(); ++i) {
+                u32 node = 0;
+                for (std::size_t k = i; k < t->literal.size() && (node = trie.child(node, u8(t->literal[k]))) != NONE; ++k)
+                    if (trie.token[node] != NONE) add(out.few, t->literal.substr(i, k + 1 - i));
+            }
+        out.many = out.few;
+        return out;
+    }
     for (u8 b : blanks_of(m, *lexer))
         if (add(out.blank, std::string(1, char(b)))) break;
     std::vector<u32> labels;

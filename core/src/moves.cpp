@@ -7,6 +7,7 @@ namespace weft {
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
     if (lexer) first_special = lexer->size();
+    longest = std::max(trie.longest, LONGEST_TEXT);
     lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), open_sets.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
 }
 
@@ -165,12 +166,45 @@ u32 Moves::unite_exits(u32 a, u32 b) {
 
 // -- reading words ----------------------------------------------------------------------------------------------------
 
+// In a counted part, far from its bounds, a word does to every count the same: the state with the first such count, and how far off that is.
+u32 Moves::twin(u32 x, u32& shift) {
+    shift = 0;
+    if (lexer) return x;
+    auto [t, q] = lex_list[x];
+    const Terminal& terminal = *m.terminals[t];
+    if (terminal.parts.empty() || terminal.plain()) return x;
+    const Part& part = terminal.parts[terminal.part_of(q)];
+    if (!part.counted) return x;
+    u32 n = part.dfa->size(), count = (q - part.base) / n, first;
+    if (u64(count) + longest < part.min) first = 0;
+    else if (part.max != NONE && count >= part.min && u64(count) + longest < part.max) first = part.min;
+    else return x;
+    shift = (count - first) * n;
+    return lex(t, q - shift);
+}
+
+// The lexical states of a twin's reading as those of the state itself: what is in the same part is counted from there.
+u32 Moves::shifted(u32 lexes, u32 x, u32 shift) {
+    auto [term, q] = lex_list[x];
+    const Terminal& t = *m.terminals[term];
+    const Part& part = t.parts[t.part_of(q)];
+    std::vector<u32> out(lex_sets.begin(lexes), lex_sets.begin(lexes) + lex_sets.size(lexes));
+    for (u32& y : out)
+        if (u32 s = lex_list[y].second; s >= part.base && s - part.base < part.counts() * part.dfa->size()) y = lex(term, s + shift);
+    std::sort(out.begin(), out.end());
+    return lex_sets.intern(out);
+}
+
 u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest word
     u64 key = u64(set) << 32 | x;
     u32 known = reading_ids.find(key);
     if (known != NONE) return known;
     Reading r{0, 0};
-    if (set != WordSets::NOTHING && !(words.kinds(set) & ~loops(x))) {
+    u32 shift, like = twin(x, shift);
+    if (shift) {
+        r = readings[reading(set, like)];
+        r.inner = shifted(r.inner, like, shift);
+    } else if (set != WordSets::NOTHING && !(words.kinds(set) & ~loops(x))) {
         r.inner = lex_sets.intern(&x, 1);
     } else {
         if (words.ends(set)) r.inner = lex_sets.intern(&x, 1);

@@ -40,6 +40,7 @@ class Moves {
         u32 summary;           // of the box state after the lexeme, or NONE
     };
     static constexpr u32 NOTHING = 0;  // no rests
+    static constexpr u32 LONGEST_TEXT = 16;  // bytes of text that are read as one element
 
     Next next(u32 open, u32 words);                 // `words`: what the element can be
     u32 summary(u32 rests, u32 ret);                // the box state `ret` before the rests; NONE where nothing fits
@@ -80,6 +81,8 @@ class Moves {
     };
     static constexpr u32 FRESH = NONE - 1, WHOLE = NONE - 2;  // WHOLE: the label of a terminal that is read alone
     u32 reading(u32 set, u32 x);
+    u32 twin(u32 x, u32& shift);
+    u32 shifted(u32 lexes, u32 twin, u32 shift);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);
@@ -96,6 +99,7 @@ class Moves {
     void check_size();
 
     u64 limit;
+    u32 longest;                                    // bytes of a word
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;
     FlatMap lex_ids, loop_ids, reading_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;

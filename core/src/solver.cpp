@@ -1,6 +1,6 @@
 #include "solver.hpp"
 
-#include <cctype>
+#include <bit>
 #include <map>
 
 #include "distance.hpp"
@@ -9,7 +9,13 @@
 
 namespace weft {
 
-constexpr std::size_t CHUNK = 16;  // bytes of text that are read as one element
+namespace {
+
+void set(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
+
+}  // namespace
+
+constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
@@ -236,7 +242,8 @@ void Solver::find_tables() {
     if (!shared) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();
-        shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), WordSets(trie), trie, room());
+        auto all = std::static_pointer_cast<WordSets>(constraint->vocabulary->store->shared(WordSets::key(), [&]() -> std::shared_ptr<void> { return std::make_shared<WordSets>(trie); }));
+        shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), *all, trie, room());
         shared->stacks = std::make_shared<Stacks>();
         WordSets& words = shared->moves->words;
         shared->tokens = find_few(words.vocabulary(u32(constraint->special_ids.size())), words, constraint->engine->base(), constraint->engine->lexing(), *constraint->vocabulary);
@@ -357,9 +364,34 @@ std::vector<TokenGroup> Solver::groups(u32 state) {
         if (!ranges.empty() && ranges.back().second == from_rank) ranges.back().second = end;
         else ranges.emplace_back(from_rank, end);
     });
+    for_each_special(state, [&](u32 token, u32 to_state) { group(to_state).specials.push_back(token); });
+    return out;
+}
+
+template <class Visit>
+void Solver::for_each_special(u32 state, const Visit& visit) {
     std::vector<u32> specials;
     constraint->engine->specials(state, specials);
-    for (u32 k : specials) group(constraint->engine->special(state, k)).specials.push_back(constraint->special_ids[k]);
+    for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
+}
+
+// Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones.
+std::vector<u32> Solver::parts_of(std::vector<Place> places) {
+    auto lexes = [&](const Place& p) { return std::make_pair(tables->moves->lexer ? 0 : tables->moves->place(p.open).term, tables->moves->place(p.open).lexes); };
+    std::stable_sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return lexes(a) < lexes(b); });
+    std::vector<std::pair<u32, u32>> found;  // (- tokens, state)
+    std::vector<u32> mask(constraint->vocabulary->words());
+    for (std::size_t i = 0, end; i < places.size(); i = end) {
+        for (end = i + 1; end < places.size() && lexes(places[end]) == lexes(places[i]);) ++end;
+        u32 state = state_of({places.begin() + long(i), places.begin() + long(end)}), tokens = 0;
+        std::fill(mask.begin(), mask.end(), 0u);
+        constraint->engine->add_mask(state, mask.data());
+        for (u32 word : mask) tokens += u32(std::popcount(word));
+        found.emplace_back(~tokens, state);
+    }
+    std::sort(found.begin(), found.end());
+    std::vector<u32> out;
+    for (auto& [tokens, state] : found) out.push_back(state);
     return out;
 }
 
@@ -375,14 +407,28 @@ void Solver::mask(u32 element, u32* out) {
     constraint->add_mask(levels ? state_of(levels->front(pick_of[stop])) : states.back(), *suffix, out);
 }
 
+// Part by part: each part of the front is asked about the tokens only that no part before it allows.
 void Solver::slot_mask(std::size_t element, u32* out) {
     std::size_t pick = pick_of[element];
-    auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
-    for (const TokenGroup& g : groups(state_of(levels->front(pick))))
-        if (lives(pick + 1, g.to)) g.each(*constraint->vocabulary->trie, set);
+    const Trie& trie = *constraint->vocabulary->trie;
+    std::vector<u32> open(trie.words());
+    for (u32 state : parts_of(levels->living(pick))) {
+        std::fill(open.begin(), open.end(), 0u);
+        constraint->engine->add_mask(state, open.data());
+        u32 some = 0;
+        for (u32 i = 0; i < open.size(); ++i) some |= open[i] &= ~out[i];
+        if (some)
+            each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
+                if (!lives(pick + 1, to_state)) return;
+                for (u32 r = from_rank; r < end; ++r) set(out, trie.ranked[r]);
+            }, open.data());
+        for_each_special(state, [&](u32 token, u32 to_state) {
+            if (lives(pick + 1, to_state)) set(out, token);
+        });
+    }
     for (std::size_t i = 0; i <= pick; ++i)  // the text may have ended at any place before
         if (levels->ends_before(i)) {
-            for (u32 e : constraint->vocabulary->eos) set(e);
+            for (u32 e : constraint->vocabulary->eos) set(out, e);
             return;
         }
 }

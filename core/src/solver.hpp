@@ -71,6 +71,9 @@ class Solver : private Reader {
     bool lives(std::size_t pick, u32 state);       // an engine state that some filling leads to: can the rest be completed?
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
     std::vector<TokenGroup> groups(u32 state);
+    template <class Visit>
+    void for_each_special(u32 state, const Visit& visit);  // visit(token, state after it)
+    std::vector<u32> parts_of(std::vector<Place> places);
     void slot_mask(std::size_t element, u32* out);
     bool may_be_nothing(const Element& e) const;
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }

@@ -7,9 +7,10 @@
 
 namespace weft {
 
-// Calls visit(from, to, state) for ranges of ranks (see Trie) of the tokens that can follow, with the state after them.
+// Calls visit(from, to, state) for ranges of ranks (see Trie) of the tokens that can follow, with the state after them. With `only`, a
+// mask of tokens, others are passed over, but for those that stand between.
 template <class Visit>
-void each_token(Engine& engine, const Trie& trie, u32 start, const Visit& visit) {
+void each_token(Engine& engine, const Trie& trie, u32 start, const Visit& visit, const u32* only = nullptr) {
     constexpr u32 LARGE = 64;  // nodes of a subtree for which it pays to look at all bytes of a state
     FlatMap loop_at, text_at;
     std::vector<u64> loop_kinds;
@@ -40,9 +41,21 @@ void each_token(Engine& engine, const Trie& trie, u32 start, const Visit& visit)
         u32 text = trie.text[n];
         return text != NONE && !trie.cuts[text] && loops_on_text(s, trie.texts[text]);
     };
+    std::vector<u32> wanted;  // ranks
+    for (u32 r = 0; only && r < trie.ranked.size(); ++r)
+        if (only[trie.ranked[r] >> 5] >> (trie.ranked[r] & 31) & 1) wanted.push_back(r);
+    std::size_t next = 0;
     std::vector<std::pair<u32, u32>> path{{trie.nodes(), start}};
     for (u32 n = 1; n < trie.nodes();) {
         while (n >= path.back().first) path.pop_back();
+        if (only) {
+            while (next < wanted.size() && wanted[next] < trie.rank[n]) ++next;
+            if (next == wanted.size()) return;
+            if (wanted[next] >= trie.rank[trie.end[n]]) {
+                n = trie.end[n];
+                continue;
+            }
+        }
         u32 to = engine.step(path.back().second, trie.byte[n]), end = trie.end[n];
         if (to == 0) {
             n = end;
@@ -50,7 +63,7 @@ void each_token(Engine& engine, const Trie& trie, u32 start, const Visit& visit)
         }
         bool whole = end - n > LARGE && unchanged(n, to);
         u32 last = whole ? end : n + 1;
-        if (trie.rank[n] != trie.rank[last]) visit(trie.rank[n], trie.rank[last], to);
+        if (trie.rank[n] != trie.rank[last] && !(only && wanted[next] >= trie.rank[last])) visit(trie.rank[n], trie.rank[last], to);
         if (!whole) path.emplace_back(end, to);
         n = last;
     }

@@ -18,6 +18,11 @@ class WordSets {
 
     // Tokens of a vocabulary; `specials` holds special tokens by the machine's count. Cost: linear in the nodes of the trie.
     explicit WordSets(const Trie& trie);
+    static Hash128 key() {               // of those of a vocabulary, which all its constraints copy
+        Hash128 h;
+        h.add(0x30D5);
+        return h;
+    }
     u32 vocabulary(u32 specials);        // all tokens, and the first `specials` special ones
     u32 word(std::string_view bytes);
     u32 special(u32 index) { return edge(SPECIAL + index, EMPTY_WORD); }

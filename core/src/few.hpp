@@ -18,7 +18,7 @@ struct FewTokens {
     u32 many = WordSets::NOTHING;               // few, signs in pairs, what the grammar spells out, parts of characters
     u32 blank = WordSets::NOTHING;              // one token that is ignored text; nothing if there is none
 };
-// Fewer tokens only pay with a lexer that has many states.
+// Fewer tokens do not pay with a lexer that has few states.
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Vocabulary& vocabulary);
 
 class Narrowed {

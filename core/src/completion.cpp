@@ -99,11 +99,17 @@ Completion::Row Completion::before(const Relation& r, const Row& after) const {
 }
 
 const Completion::Row& Completion::rest_of(u32 node) {
-    while (rest.size() <= node) {  // nodes lie on nodes with smaller numbers
-        u32 n = u32(rest.size());
-        Row all(width, 0);
-        for (std::size_t i = 0; i < f.stacks().size(n); ++i) merge(all, place(f.stacks().begin(n)[i].ret, f.stacks().begin(n)[i].node));
-        rest.push_back(std::move(all));
+    u32 from = u32(rest.size());
+    if (node < from) return rest[node];
+    rest.resize(f.stacks().size(), Row(width, 0));
+    for (bool changed = true, again = false; changed; again = true) {  // but for knots, nodes lie on nodes with smaller numbers: one round is enough
+        changed = false;
+        for (u32 n = from; n < rest.size(); ++n)
+            for (std::size_t i = 0; i < f.stacks().size(n); ++i) {
+                Below b = f.stacks().begin(n)[i];
+                bool fresh = merge(rest[n], b.ret == Frontiers::ACCEPT ? Row(width, ~u64(0)) : before(exits[b.ret], rest[b.node]));
+                changed = changed || (again ? fresh : b.ret != Frontiers::ACCEPT && b.node >= n);
+            }
     }
     return rest[node];
 }

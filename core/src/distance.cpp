@@ -111,20 +111,25 @@ u32 Distance::below(u32 node) {
     const auto& stacks = f.stacks();
     if (node < nodes.size() && nodes[node] != NONE) return nodes[node];
     if (nodes.size() < stacks.size()) nodes.resize(stacks.size(), NONE);
-    std::vector<u32> todo{node};  // deep stacks must not be a deep recursion
-    while (!todo.empty()) {
-        u32 v = todo.back();
-        u64 best = FAR;
-        bool ready = true;
-        for (std::size_t k = 0; k < stacks.size(v); ++k) {
-            const Below& b = stacks.begin(v)[k];
-            if (b.ret >= f.m.states()) best = 0;  // the sentence may end
-            else if (nodes[b.node] == NONE) todo.push_back(b.node), ready = false;
-            else best = std::min(best, u64(state[b.ret]) + nodes[b.node]);
+    std::vector<u32> fresh{node};
+    nodes[node] = FAR;
+    for (std::size_t i = 0; i < fresh.size(); ++i)
+        for (std::size_t k = 0; k < stacks.size(fresh[i]); ++k) {
+            const Below& b = stacks.begin(fresh[i])[k];
+            if (b.ret < f.m.states() && nodes[b.node] == NONE) nodes[b.node] = FAR, fresh.push_back(b.node);
         }
-        if (!ready) continue;
-        nodes[v] = cap(best);
-        todo.pop_back();
+    std::sort(fresh.begin(), fresh.end());  // but for knots, nodes lie on nodes with smaller numbers: one round is enough
+    for (bool changed = true, again = false; changed; again = true) {
+        changed = false;
+        for (u32 v : fresh) {
+            u64 best = FAR;
+            for (std::size_t k = 0; k < stacks.size(v); ++k) {
+                const Below& b = stacks.begin(v)[k];
+                best = std::min(best, b.ret >= f.m.states() ? 0 : u64(state[b.ret]) + nodes[b.node]);  // 0: the sentence may end
+                changed = changed || (!again && b.ret < f.m.states() && b.node >= v);
+            }
+            if (cap(best) < nodes[v]) nodes[v] = cap(best), changed = changed || again;
+        }
     }
     return nodes[node];
 }

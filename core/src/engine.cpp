@@ -1,6 +1,8 @@
 #include "engine.hpp"
 
+#include "chain.hpp"
 #include "distance.hpp"
+#include "knots.hpp"
 #include "suffix.hpp"
 
 namespace weft {
@@ -129,13 +131,68 @@ class ScannerlessEngine : public Engine {
         }
         try_all(store->trie, s, suffix, mask, doubtful.data());
     }
-    std::size_t bytes() override { return f.bytes() + distance.bytes(); }
+    std::size_t bytes() override { return f.bytes() + distance.bytes() + behind_holes.bytes() + inside_bytes; }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);
         distance.forget();
+        behind_holes.clear(), insides.clear(), inside_bytes = 0;
+    }
+
+  protected:
+    u32 hole_slow(u32 s) override {
+        std::vector<Holes::End> ways{{Lexer::BEGIN, TermBits(f.m.terminals.size() / 64 + 1, 0), true, false}};
+        for (u32 t = 0; t < f.m.terminals.size(); ++t)
+            if (f.m.terminals[t]->goes_on(f.m.terminals[t]->start)) ways[0].terms[t >> 6] |= u64(1) << (t & 63);
+        Knots knots(f, [&](u32) -> const std::vector<Holes::End>& { return ways; });
+        const std::vector<Item> before(f.begin(s), f.begin(s) + f.size(s));
+        for (const Item& it : before) {
+            if (it.term == END) continue;
+            knots.give(it);
+            if (f.m.terminals[it.term]->goes_on(it.q)) knots.reach(it.ret, it.node, Lexer::BEGIN);
+        }
+        std::vector<Item> out;
+        auto add = [&](const Item& it, bool spared) {
+            out.push_back(it);
+            if (it.term == END) return;
+            const std::vector<u32>* less = spared && knots.covers(it) ? &inside(it.term, f.m.terminals[it.term]->start) : nullptr;
+            if (less && std::binary_search(less->begin(), less->end(), it.q)) return out.pop_back();
+            for (u32 q : inside(it.term, it.q)) out.push_back({it.term, q, it.ret, it.node});
+            if (out.size() > CLOSURE_STATES)
+                throw LimitFault("a hole can hold too many states of its terminals", CLOSURE_STATES, out.size(), "close the holes to its left first");
+        };
+        for (auto& [boundary, begun] : knots.items())
+            for (const Item& it : begun) add(it, false);
+        for (const Item& it : before) add(it, true);
+        std::sort(out.begin(), out.end());
+        out.erase(std::unique(out.begin(), out.end()), out.end());
+        return f.of(out);
     }
 
   private:
+    // The states of a terminal in which it is open after some bytes in a hole, sorted.
+    const std::vector<u32>& inside(u32 term, u32 from) {
+        auto [at, fresh] = insides.try_emplace(u64(term) << 32 | from);
+        std::vector<u32>& in = at->second;
+        const Terminal& t = *f.m.terminals[term];
+        if (!fresh || t.special != NONE || t.never) return in;
+        FlatMap seen;
+        std::vector<u32> todo{from};
+        for (std::size_t i = 0; i < todo.size(); ++i)
+            for (u32 b = 0, last = DEAD; b < 256; ++b) {
+                u32 to = t.step(todo[i], u8(b));
+                if (to == DEAD || to == last || seen.find(last = to) != NONE) continue;
+                seen.put(to, 1);
+                if (t.goes_on(to)) in.push_back(to), todo.push_back(to);
+                if (todo.size() > CLOSURE_STATES) {
+                    insides.erase(at);
+                    throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, todo.size(), "close the holes to its left first");
+                }
+            }
+        std::sort(in.begin(), in.end());
+        inside_bytes += 64 + in.size() * 4;
+        return in;
+    }
+
     static constexpr u32 MANY_BYTES = 32, FEW_STATES = 64;
 
     // Whether state q can be reached again from all that it leads to, but for states that nothing leads out of; `last` gathers the bytes
@@ -172,6 +229,8 @@ class ScannerlessEngine : public Engine {
     Distance distance;
     Store* store;
     std::unique_ptr<Masker> masker;
+    std::unordered_map<u64, std::vector<u32>> insides;
+    std::size_t inside_bytes = 0;
 };
 
 }  // namespace

@@ -30,6 +30,12 @@ class Engine {
     virtual u32 start() = 0;
     virtual u32 step(u32 state, u8 byte) = 0;
     virtual u32 special(u32 state, u32 index) = 0;
+    // The state after any bytes at all, none among them: what an elastic hole may have left.
+    u32 hole(u32 state) {
+        u32 to = behind_holes.find(state);
+        if (to == NONE) behind_holes.put(state, to = hole_slow(state));
+        return to;
+    }
     virtual bool complete(u32 state) = 0;
     virtual void add_mask(u32 state, u32* mask) = 0;          // byte tokens only
     virtual void specials(u32 state, std::vector<u32>& out) = 0;  // machine indices of special tokens that fit
@@ -56,6 +62,8 @@ class Engine {
     virtual void compact(std::vector<u32*>& live) = 0;
 
   protected:
+    virtual u32 hole_slow(u32 state) = 0;
+    FlatMap behind_holes;  // void after compact()
     // add_mask, token by token; of the tokens in `only` if that is given.
     void try_all(const Trie& trie, u32 state, class Suffix& suffix, u32* mask, const u32* only = nullptr);
 };

@@ -11,6 +11,7 @@ static void sort_unique(std::vector<T>& v) {
 
 void Frontiers::reset() {
     items.clear(), nodes.clear(), places_.clear(), closures.clear(), lists.clear(), unions.clear(), steps.clear(), has_reads.clear(), read_sets.clear();
+    groups.clear(), group_at.clear();
     items.intern(nullptr, 0);  // EMPTY
     Below bottom{ACCEPT, 0};
     u32 base = nodes.intern(&bottom, 1);
@@ -153,46 +154,84 @@ u32 Frontiers::unite(std::vector<u32>& frontiers) {
     return frontiers[0];
 }
 
+u32 Frontiers::knots(const std::vector<std::vector<Below>>& group) {
+    pairs.clear();
+    for (auto& entries : group) {
+        pairs.push_back({NONE, u32(entries.size())});
+        pairs.insert(pairs.end(), entries.begin(), entries.end());
+    }
+    if (group.empty()) return BOTTOM;
+    u32 id = groups.intern(pairs), first_node = nodes.size();
+    if (id < group_at.size()) return group_at[id].first;
+    group_at.emplace_back(first_node, u32(group.size()));
+    for (auto& entries : group) {
+        pairs = entries;
+        for (auto& b : pairs)
+            if (b.node >= KNOT) b.node += first_node - KNOT;
+        sort_unique(pairs);
+        nodes.add(pairs);
+    }
+    return first_node;
+}
+
 void Frontiers::compact(std::vector<u32*>& live) {
     SpanPool<Item> old_items;
     SpanPool<Below> old_nodes;
     std::swap(old_items, items);
     std::swap(old_nodes, nodes);
+    auto old_groups = group_at;
     ++compactions;
     reset();
+    auto group_of = [&](u32 n) {  // the last one that begins at n or before
+        return std::upper_bound(old_groups.begin(), old_groups.end(), std::make_pair(n, NONE)) - old_groups.begin() - 1;
+    };
+    std::vector<u8> wanted(old_nodes.size(), 0);
+    std::vector<u32> stack;
+    auto want = [&](u32 n) {
+        if (!wanted[n]) wanted[n] = 1, stack.push_back(n);
+    };
+    for (u32* f : live)
+        for (std::size_t k = 0; k < old_items.size(*f); ++k)
+            if (old_items.begin(*f)[k].term != END) want(old_items.begin(*f)[k].node);
+    while (!stack.empty()) {
+        u32 n = stack.back();
+        stack.pop_back();
+        for (std::size_t k = 0; k < old_nodes.size(n); ++k) want(old_nodes.begin(n)[k].node);
+        if (auto g = group_of(n); g >= 0 && n - old_groups[std::size_t(g)].first < old_groups[std::size_t(g)].second)
+            for (u32 k = 0; k < old_groups[std::size_t(g)].second; ++k) want(old_groups[std::size_t(g)].first + k);
+    }
     std::vector<u32> node_map(old_nodes.size(), NONE);
     std::vector<Below> span;
-    // nodes refer to nodes with smaller numbers only, so one pass from below would do; this one visits what is live
-    auto move_node = [&](u32 n, auto& self) -> u32 {
-        std::vector<u32> stack{n};
-        while (!stack.empty()) {
-            u32 v = stack.back();
-            if (node_map[v] != NONE) {
-                stack.pop_back();
-                continue;
+    std::size_t group = 0;
+    for (u32 n = 0; n < old_nodes.size(); ++n) {  // but for knots, nodes lie on nodes with smaller numbers
+        if (group < old_groups.size() && old_groups[group].first == n) {
+            auto [from, count] = old_groups[group++];
+            if (wanted[from]) {
+                std::vector<std::vector<Below>> moved;
+                for (u32 k = from; k < from + count; ++k) {
+                    auto& entries = moved.emplace_back(old_nodes.begin(k), old_nodes.begin(k) + old_nodes.size(k));
+                    for (auto& b : entries) b.node = b.node >= from ? KNOT + b.node - from : node_map[b.node];
+                    sort_unique(entries);
+                }
+                u32 to = knots(moved);
+                for (u32 k = 0; k < count; ++k) node_map[from + k] = to + k;
             }
-            bool ready = true;
-            for (std::size_t k = 0; k < old_nodes.size(v); ++k) {
-                Below b = old_nodes.begin(v)[k];
-                if (b.ret != ACCEPT && node_map[b.node] == NONE) stack.push_back(b.node), ready = false;
-            }
-            if (!ready) continue;
-            span.assign(old_nodes.begin(v), old_nodes.begin(v) + old_nodes.size(v));
-            for (auto& b : span)
-                if (b.ret != ACCEPT) b.node = node_map[b.node];
-            sort_unique(span);
-            node_map[v] = nodes.intern(span);
-            stack.pop_back();
+            n = from + count - 1;
+            continue;
         }
-        (void)self;
-        return node_map[n];
-    };
+        if (!wanted[n]) continue;
+        span.assign(old_nodes.begin(n), old_nodes.begin(n) + old_nodes.size(n));
+        for (auto& b : span)
+            if (b.ret != ACCEPT) b.node = node_map[b.node];
+        sort_unique(span);
+        node_map[n] = nodes.intern(span);
+    }
     std::vector<u32> item_map(old_items.size(), NONE);
     for (u32* f : live) {
         if (item_map[*f] == NONE) {
             std::vector<Item> moved(old_items.begin(*f), old_items.begin(*f) + old_items.size(*f));
             for (auto& it : moved)
-                if (it.term != END) it.node = move_node(it.node, move_node);
+                if (it.term != END) it.node = node_map[it.node];
             sort_unique(moved);
             item_map[*f] = items.intern(moved);
         }

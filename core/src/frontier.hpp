@@ -3,7 +3,9 @@
 // A stack node is a set of (state to return to, node below): all the callers of one box at one place. A frontier is a set of
 // items (terminal, its state, state after it, stack node), closed under calls and returns. Both are interned, so a reading of any
 // length is one integer: fork and rollback copy nothing, and a step that was taken before is one look-up.
-// This is a graph-structured stack (Tomita 1985) without cycles, for the machine has no left recursion.
+// This is a graph-structured stack (Tomita 1985). The machine has no left recursion, so reading makes no cycles: a node lies on nodes
+// with smaller numbers. Only a hole, in which anything may be opened any number of times, makes nodes that lie on themselves or on each
+// other: *knots*, added as a group (see knots.hpp).
 #pragma once
 
 #include "intern.hpp"
@@ -60,12 +62,16 @@ class Frontiers {
     u32 closure(std::vector<Below>& places);  // the frontier after these (state, stack) places
     u32 unite(u32 a, u32 b);
     u32 unite(std::vector<u32>& frontiers);  // uses them up
-    std::size_t bytes() const { return items.bytes() + nodes.bytes() + places_.bytes() + lists.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
+    std::size_t bytes() const { return items.bytes() + nodes.bytes() + groups.bytes() + places_.bytes() + lists.bytes() + steps.bytes() + closures.size() * 4 + has_reads.size() * (1 + sizeof(ByteSet)); }
     // Forgets everything that `live` does not need and renumbers `live` in place.
     void compact(std::vector<u32*>& live);
     u32 generation() const { return compactions; }  // numbers of two generations mean different things
     const SpanPool<Below>& stacks() const { return nodes; }
     u32 stack(const std::vector<Below>& sorted) { return nodes.intern(sorted); }
+    // Nodes that may lie on each other: in their entries KNOT + k stands for the k-th of them. The number of the first; equal groups
+    // are one.
+    static constexpr u32 KNOT = 0x80000000u;
+    u32 knots(const std::vector<std::vector<Below>>& group);
 
     const Machine& m;
 
@@ -75,6 +81,8 @@ class Frontiers {
     u32 first = 0, compactions = 0;
     SpanPool<Item> items;
     SpanPool<Below> nodes, places_;
+    SpanPool<Below> groups;     // of knots: per knot (NONE, number of entries) and these
+    std::vector<std::pair<u32, u32>> group_at;  // per group: the first of its nodes, and how many they are; ascending
     std::vector<u32> closures;  // per places_ id: the frontier, or NONE
     SpanPool<u32> lists;        // of frontiers that were united
     std::vector<u32> unions;    // per list

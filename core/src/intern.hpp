@@ -23,6 +23,22 @@ class SpanPool {
             u32 id = table[i];
             if (hashes[id] == h && at[id + 1] - at[id] == n && (n == 0 || std::memcmp(data.data() + at[id], p, n * sizeof(T)) == 0)) return id;
         }
+        return put(i, h, p, n);
+    }
+    u32 intern(const std::vector<T>& v) { return intern(v.data(), v.size()); }
+    u32 add(const std::vector<T>& v) {  // a span of its own, whether an equal one is there or not
+        u64 h = hash_span(v.data(), v.size());
+        std::size_t mask = table.size() - 1, i = h & mask;
+        while (table[i] != NONE) i = (i + 1) & mask;
+        return put(i, h, v.data(), v.size());
+    }
+    const T* begin(u32 id) const { return data.data() + at[id]; }
+    std::size_t size(u32 id) const { return at[id + 1] - at[id]; }
+    u32 size() const { return u32(at.size()) - 1; }
+    std::size_t bytes() const { return data.size() * sizeof(T) + at.size() * 16 + table.size() * 4; }
+
+  private:
+    u32 put(std::size_t i, u64 h, const T* p, std::size_t n) {
         u32 id = size();
         table[i] = id;
         data.insert(data.end(), p, p + n);
@@ -31,13 +47,6 @@ class SpanPool {
         if (std::size_t(id) * 2 > table.size()) grow();
         return id;
     }
-    u32 intern(const std::vector<T>& v) { return intern(v.data(), v.size()); }
-    const T* begin(u32 id) const { return data.data() + at[id]; }
-    std::size_t size(u32 id) const { return at[id + 1] - at[id]; }
-    u32 size() const { return u32(at.size()) - 1; }
-    std::size_t bytes() const { return data.size() * sizeof(T) + at.size() * 16 + table.size() * 4; }
-
-  private:
     void grow() {
         table.assign(table.size() * 2, NONE);
         for (u32 id = 0; id < size(); ++id) {

@@ -10,6 +10,7 @@
 #include "distance.hpp"
 #include "effects.hpp"
 #include "engine.hpp"
+#include "knots.hpp"
 #include "separation.hpp"
 #include "suffix.hpp"
 
@@ -192,7 +193,7 @@ class LexerEngine : public Engine {
             std::lock_guard<std::mutex> guard(tables->lock);
             shared = tables->effects->bytes();
         }
-        return f.bytes() + pool.bytes() + steps.bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
+        return f.bytes() + pool.bytes() + steps.bytes() + behind_holes.bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
                (completion ? completion->bytes() : 0) + (in_holes ? in_holes->bytes() : 0) + distance.bytes();
     }
     void compact(std::vector<u32*>& live) override {
@@ -207,11 +208,46 @@ class LexerEngine : public Engine {
         if (completion) completion->forget();
         distance.forget();
         if (in_holes) in_holes->forget();
+        behind_holes.clear();
         if (spread) spread->forget();
         begin();
         std::map<u32, u32> number;
         for (auto& [s, cs] : kept) number[s] = intern(cs);
         for (u32* s : live) *s = number[*s];
+    }
+
+  protected:
+    u32 hole_slow(u32 state) override {
+        Knots knots(f, [&](u32 boundary) -> const std::vector<Holes::End>& { return holes()->of_boundary(boundary).ends; });
+        const std::vector<Config> before = configs(state);
+        for (auto& c : before) {
+            const std::vector<Item> items(f.begin(c.p), f.begin(c.p) + f.size(c.p));
+            for (const Item& it : items) knots.give(it);
+            for (auto& e : holes()->of_state(c.x).ends) {
+                if (e.ignored) knots.begin(c.p, e.after);
+                for (const Item& it : items)
+                    if (e.read && it.term != END && e.terms[it.term >> 6] >> (it.term & 63) & 1) knots.reach(it.ret, it.node, e.after);
+            }
+        }
+        std::vector<Config> out;
+        std::vector<u8> free(lexer.size(), 0);  // states of lexemes that may begin where nothing is owed
+        for (auto& [boundary, items] : knots.items()) {
+            u32 p = f.of(items);
+            for (u32 x : holes()->of_boundary(boundary).states) {
+                free[x] = free[x] || boundary == Lexer::BEGIN;
+                if (p != Frontiers::EMPTY && viable(p, lexer.live(x))) out.push_back({x, p});
+            }
+        }
+        for (auto& c : before) {
+            std::vector<Item> items(f.begin(c.p), f.begin(c.p) + f.size(c.p));
+            items.erase(std::remove_if(items.begin(), items.end(), [&](const Item& it) { return knots.covers(it); }), items.end());
+            u32 rest = f.of(items);
+            for (u32 x : holes()->of_state(c.x).states) {
+                u32 p = free[x] ? rest : c.p;
+                if (p != Frontiers::EMPTY && (x == Lexer::BEGIN ? can_begin(p) : viable(p, lexer.live(x)))) out.push_back({x, p});
+            }
+        }
+        return intern(out);
     }
 
   private:

@@ -176,16 +176,24 @@ class LexerEngine : public Engine {
         if (!lexer.separable) return try_all(store->trie, state, suffix, mask);
         std::lock_guard<std::mutex> guard(tables->lock);
         if (tables->effects->bytes() > memory / 2) tables->effects->forget(), ++tables->generation;
-        Joint joint{suffix, {}, {}};
+        Joint joint{suffix, {}, {}, {}};
         std::vector<u32> found(store->trie.words(), 0);
-        for (auto& c : configs(state)) {
+        std::vector<Config> readings = configs(state);
+        bool all = readings.size() <= MANY_READINGS;
+        if (!all) {
+            std::partial_sort(readings.begin(), readings.begin() + FEW_READINGS, readings.end(), [&](auto& a, auto& b) { return fan(a.x) > fan(b.x); });
+            readings.resize(FEW_READINGS);
+        }
+        for (auto& c : readings) {
             apply(tables->effects->plan(lexer.go_part(c.x)), c.p, found.data(), joint);
             if (!lexer.label(c.x)) continue;
             if (u32 p = ended(c); p != Frontiers::EMPTY) apply(tables->effects->plan(lexer.next_part(c.x)), p, found.data(), joint);
         }
-        for (std::size_t i = 0; i < joint.doubtful.size(); ++i) found[i] &= ~joint.doubtful[i];
-        for (std::size_t i = 0; i < found.size(); ++i) mask[i] |= found[i];
-        if (!joint.doubtful.empty()) try_all(store->trie, state, suffix, mask, joint.doubtful.data());
+        joint.doubtful.resize(found.size(), 0);
+        for (std::size_t r = 0; !all && r < store->trie.ranked.size(); ++r) joint.doubtful[store->trie.ranked[r] >> 5] |= 1u << (store->trie.ranked[r] & 31);
+        for (std::size_t i = 0; i < joint.owing.size(); ++i) found[i] &= ~joint.owing[i], joint.doubtful[i] |= joint.owing[i];
+        for (std::size_t i = 0; i < found.size(); ++i) mask[i] |= found[i], joint.doubtful[i] &= ~found[i];
+        if (std::any_of(joint.doubtful.begin(), joint.doubtful.end(), [](u32 w) { return w != 0; })) try_all(store->trie, state, suffix, mask, joint.doubtful.data());
     }
     std::size_t bytes() override {
         std::size_t shared = 0;
@@ -452,10 +460,22 @@ class LexerEngine : public Engine {
 
     // -- masks before a canvas ----------------------------------------------------------------------------------------
 
+    // Right behind a hole hundreds of lexemes may be open. Those that can go on in the most ways let nearly all tokens stand that may; the
+    // other tokens are tried.
+    static constexpr std::size_t MANY_READINGS = 24, FEW_READINGS = 8;
+    u32 fan(u32 x) {
+        auto count = [&](u32 part) { return u32(std::count_if(lexer.part(part), lexer.part(part) + lexer.scan.classes, [](u32 y) { return y != DEAD; })); };
+        if (fans.empty()) fans.assign(lexer.size(), NONE);
+        if (fans[x] == NONE) fans[x] = count(lexer.go_part(x)) + (lexer.label(x) ? count(lexer.next_part(x)) : 0);
+        return fans[x];
+    }
+
     struct Joint {
         Suffix& suffix;
         FlatMap before;             // (boundary, frontier) -> whether the canvas goes on before a lexeme
-        std::vector<u32> doubtful;  // bit mask of tokens that are to be tried; empty: none
+        // Bit masks of tokens, empty for none: those that are to be tried if no other reading lets them stand, and those that are to be
+        // tried anyway, for a lexeme before forbids something still.
+        std::vector<u32> doubtful, owing;
     };
 
     void apply(const Effects::Plan& plan, u32 p, u32* mask, Joint& joint) {
@@ -471,8 +491,8 @@ class LexerEngine : public Engine {
     void walk(const EffectTree& t, u32 p, u32* mask, Joint& joint) {
         std::vector<std::pair<u32, u32>> stack;  // (end of the subtree, frontier)
         if (!t.owing.bits.empty() || !t.owing.list.empty()) {
-            joint.doubtful.resize(store->trie.words(), 0);
-            t.owing.or_into(joint.doubtful.data(), store->trie.words());
+            joint.owing.resize(store->trie.words(), 0);
+            t.owing.or_into(joint.owing.data(), store->trie.words());
         }
         const u64 *across = joint.suffix.across().data(), *owing = holes()->owing().data();
         for (u32 n = 0, end = t.nodes[0].end; n < end;) {
@@ -546,7 +566,7 @@ class LexerEngine : public Engine {
     std::vector<u32> ignored;  // terminals
     std::vector<u64> accept;
     std::vector<u8> accept_known;
-    std::vector<u32> cuts;
+    std::vector<u32> cuts, fans;
     std::deque<Walk> walks;
     std::size_t walk_bytes = 0, memory;
     std::vector<u32> scratch;

@@ -6,8 +6,10 @@
     solver.verdict.status      # Status.OPEN
 
 Positions are those of `weft.infill.canvas`. Slots are exact in number; where the text may end, end tokens fill what is
-left over. An elastic hole is written from left to right with `append` and ended with `close`; it can be asked about
-once the holes to its left are closed. What the limits do not let us decide is UNKNOWN, never "no".
+left over. Elastic holes are written from left to right with `append` and ended with `close`, each by itself and in any
+order: what the others may still hold is taken into account. Where slots are open as well, they must stand to the left
+of the first elastic hole, and the other holes can be asked about once the slots are filled or that hole is closed. What
+the limits do not let us decide is UNKNOWN, never "no".
 
 A Solver's state is a tuple of elements; what follows from one is found once and kept with the state, so rollback and
 fork are free.
@@ -126,7 +128,7 @@ class Solver:
         A bit is set if and only if committing the token leaves the canvas completable within its slots. All bits are
         clear, and `unknown` is counted up, where the limits leave that undecided.
         Raises:
-            BudgetExceeded: an elastic hole to the left is still open.
+            BudgetExceeded: slots and an elastic hole to the left of this elastic hole are still open.
         """
         words = (self.constraint.vocabulary.size + 31) // 32
         element = self._places[self._position(position)]
@@ -138,10 +140,7 @@ class Solver:
             return out
         if kind == CLOSED:
             return np.zeros(words, np.uint32)
-        if any(before == HOLE for before, _, _ in self._states[-1][:element]):
-            raise BudgetExceeded(
-                f"position {position} cannot be asked about yet", hint="close the elastic holes to its left first"
-            )
+        self._require_no_slots(element, position)
         try:
             return np.asarray(self._analysis().mask(element, words), dtype=np.uint32)
         except BudgetExceeded:
@@ -208,8 +207,7 @@ class Solver:
         analysis = self._require_open()
         if position is None:
             return int(analysis.least_tokens())
-        self._first_hole(position)
-        return int(analysis.least_bytes())
+        return int(analysis.least_bytes(self._open_hole(position)))
 
     # Orders
 
@@ -234,7 +232,7 @@ class Solver:
 
     def append(self, position: int, token_id: int) -> None:
         """Writes a token at the end of an elastic hole. Raises DeadEnd if it does not fit."""
-        element = self._first_hole(position)
+        element = self._open_hole(position)
         text = self.constraint.vocabulary.tokens[self._token(token_id)]
         if not text:
             raise DeadEnd(f"token {token_id} has no text to append", expected="a text token")
@@ -242,16 +240,16 @@ class Solver:
 
     def can_close(self, position: int) -> bool:
         """The elastic hole may end here."""
-        self._first_hole(position)
+        element = self._open_hole(position)
         try:
-            return bool(self._analysis().can_close())
+            return bool(self._analysis().can_close(element))
         except BudgetExceeded:
             self.unknown += 1
             return False
 
     def close(self, position: int) -> None:
         """Ends an elastic hole. Raises DeadEnd if it may not end here."""
-        element = self._first_hole(position)
+        element = self._open_hole(position)
         self._replace(element, (CLOSED, self._states[-1][element][1], NO_TOKEN), f"closing position {position}")
 
     def rollback(self, n: int = 1) -> None:
@@ -358,14 +356,17 @@ class Solver:
             raise DeadEnd(f"position {position} is not an elastic hole", expected="an elastic hole")
         return element
 
-    def _first_hole(self, position: int) -> int:
+    def _open_hole(self, position: int) -> int:
         element = self._hole(position)
-        state = self._states[-1]
-        if state[element][0] == CLOSED:
+        if self._states[-1][element][0] == CLOSED:
             raise DeadEnd(f"the hole at position {position} is closed", expected="an open hole")
-        if any(kind == HOLE for kind, _, _ in state[:element]):
-            raise BudgetExceeded(
-                f"the hole at position {position} cannot be written yet",
-                hint="close the elastic holes to its left first",
-            )
+        self._require_no_slots(element, position)
         return element
+
+    def _require_no_slots(self, element: int, position: int) -> None:
+        before = {kind for kind, _, _ in self._states[-1][:element]}
+        if {SLOT, HOLE} <= before:
+            raise BudgetExceeded(
+                f"position {position} cannot be asked about yet",
+                hint="close the elastic holes to its left first, or fill the slots there",
+            )

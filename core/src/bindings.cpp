@@ -408,7 +408,7 @@ NB_MODULE(_core, m) {
             return out;
         })
         .def("admit", &Solver::admit, nb::call_guard<nb::gil_scoped_release>())
-        .def("can_close", &Solver::can_close, nb::call_guard<nb::gil_scoped_release>())
+        .def("can_close", &Solver::can_close, "element"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("witness", [](Solver& self) {
             std::string s;
             {
@@ -417,7 +417,7 @@ NB_MODULE(_core, m) {
             }
             return nb::bytes(s.data(), s.size());
         })
-        .def("least_bytes", &Solver::least_bytes, nb::call_guard<nb::gil_scoped_release>())
+        .def("least_bytes", &Solver::least_bytes, "element"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("least_tokens", &Solver::least_tokens, nb::call_guard<nb::gil_scoped_release>())
         .def("best", [](Solver& self, nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu> scores) {
             nb::gil_scoped_release release;

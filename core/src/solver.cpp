@@ -162,12 +162,19 @@ bool Solver::find_open(const Solver* before) {
     while (first < stop && elements[first].kind != Element::Slot && !is_end(elements[first])) ++first;
     bool same_right = before && before->suffix && before->elements.size() - before->stop == elements.size() - stop &&
                       std::equal(elements.begin() + long(stop), elements.end(), before->elements.begin() + long(before->stop));
+    if (before) take_rights(*before);
     if (stop < elements.size()) {
-        suffix = same_right ? before->suffix : constraint->suffix(chain_from(stop, true, 1), max_items);
-        closed = same_right ? before->closed : constraint->suffix(chain_from(stop, false, 1), max_items);
+        right_of(stop, true), right_of(stop, false);
+        closed = rights[elements.size() - stop][0], suffix = rights[elements.size() - stop][1];
     }
     if (suffix && first == stop) {  // no slots
         for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
+        if (std::size_t at = changed_hole(before); at != stop) {
+            try {
+                return engine.joins(left_of(at), right_of(at, elements[at].kind == Element::Hole));
+            } catch (const LimitFault&) {
+            }
+        }
         return engine.joins(states.back(), *suffix);
     }
     find_tables();
@@ -403,8 +410,8 @@ void Solver::mask(u32 element, u32* out) {
     if (!is_open) return;
     begin_call();
     if (element < hole) return slot_mask(element, out);
-    if (element != hole) throw LimitFault("only the first elastic hole that is open can be written", 0, 0, "close the holes to its left first");
-    constraint->add_mask(levels ? state_of(levels->front(pick_of[stop])) : states.back(), *suffix, out);
+    std::size_t at = open_hole(element);
+    if (!ends_before(at)) constraint->add_mask(left_of(at), right_of(at, true), out);
 }
 
 // Part by part: each part of the front is asked about the tokens only that no part before it allows.
@@ -458,9 +465,10 @@ u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
     return u32(low);
 }
 
-bool Solver::can_close() {
+bool Solver::can_close(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     if (!is_open) return false;
+    if (std::size_t at = open_hole(element); at != stop) return ends_before(at) || constraint->engine->joins(left_of(at), right_of(at, false));
     if (!levels) return constraint->engine->joins(states.back(), *closed);
     begin_call();
     Side shut(*tables, closed);
@@ -498,6 +506,57 @@ std::vector<u32> Solver::sample(const double* scores, u64 seed) {
 }
 
 // -- elastic holes ----------------------------------------------------------------------------------------------------
+
+std::size_t Solver::open_hole(u32 element) const {
+    std::size_t at = std::size_t(element) + 1;  // behind what is written into the first one
+    if (element < hole || at >= elements.size() || elements[at].kind != Element::Hole) throw LimitFault("this is no open elastic hole", 0, 0);
+    return at;
+}
+
+bool Solver::ends_before(std::size_t element) const {
+    return std::any_of(elements.begin(), elements.begin() + long(element), [&](auto& e) { return is_end(e); });
+}
+
+u32 Solver::left_of(std::size_t element) {
+    if (element == stop && levels) return state_of(levels->front(pick_of[stop]));
+    if (levels) throw LimitFault("an elastic hole with open slots and open holes to its left cannot be asked about", 0, 1, "close the holes to its left first");
+    Engine& engine = *constraint->engine;
+    auto known = lefts.upper_bound(element);
+    std::size_t from = known == lefts.begin() ? stop : std::prev(known)->first;
+    u32 state = known == lefts.begin() ? states.back() : states[states.size() - std::prev(known)->second];
+    if (from == element) return state;
+    for (std::size_t i = from; i < element; ++i) {
+        if (elements[i].kind == Element::Hole) state = engine.hole(state);
+        const Element& next = elements[i + 1];
+        const auto& text = next.kind == Element::Token ? constraint->vocabulary->texts[next.token] : next.text;
+        for (std::size_t k = 0; text && k < text->size() && state; ++k) state = engine.step(state, u8((*text)[k]));
+    }
+    states.insert(states.begin(), state);
+    lefts.emplace(element, states.size());
+    return state;
+}
+
+Suffix& Solver::right_of(std::size_t element, bool when_open) {
+    auto& right = rights[elements.size() - element][when_open];
+    if (!right) right = constraint->suffix(chain_from(element, when_open, 1), max_items);
+    return *right;
+}
+
+void Solver::take_rights(const Solver& before) {
+    auto same = std::mismatch(elements.rbegin(), elements.rend(), before.elements.rbegin(), before.elements.rend()).first - elements.rbegin();
+    for (auto& [count, right] : before.rights)
+        if (count <= std::size_t(same) + 1 && count <= elements.size()) rights.emplace(count, right);
+}
+
+// Whether a canvas is open shows at any of its elastic holes. At the last element that has changed the text to the right is known, so if
+// that is a hole, or was one, that is where to look; otherwise it is the first hole.
+std::size_t Solver::changed_hole(const Solver* before) const {
+    if (!before || before->elements.size() != elements.size()) return stop;
+    std::size_t i = elements.size();
+    while (--i > stop && elements[i] == before->elements[i]) continue;
+    bool fits = i > stop && (elements[i].kind == Element::Hole || elements[i].kind == Element::Closed) && !ends_before(i);
+    return fits ? i : stop;
+}
 
 // What stands to the right of what is written into the hole at `element`.
 Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others) const {
@@ -537,15 +596,20 @@ std::string Solver::witness() {
     return chart.completable() ? chart.witness().text : "";
 }
 
-u32 Solver::least_bytes() {
+u32 Solver::least_bytes(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
+    std::size_t at = open_hole(element);
     Chain chain;
-    for (std::size_t i = 0; i < stop; ++i)
+    for (std::size_t i = 0; i < at; ++i) {
         if (elements[i].kind != Element::Token) chain.add(elements[i].text);
         else if (constraint->vocabulary->is_end(elements[i].token)) return 0;
         else if (const auto& text = constraint->vocabulary->texts[elements[i].token]) chain.add(*text);
+        if (elements[i].kind == Element::Hole) chain.add_hole(0);
+    }
+    chain.add(elements[at].text);
     u32 place = chain.places() - 1;
-    Chain rest = chain_from(stop, true, 0);
+    if (chain.loop[place] || chain_from(at, false, 0).loop[0]) return 0;  // the hole beside it can hold everything
+    Chain rest = chain_from(at, true, 0);
     chain.add_hole();
     for (std::size_t p = 0; p < rest.places(); ++p) {
         if (p) chain.add(std::string_view(rest.bytes).substr(p - 1, 1));

@@ -2,6 +2,9 @@
 // searches that choose fillings (see fillings.hpp).
 #pragma once
 
+#include <array>
+#include <map>
+
 #include "chart.hpp"
 #include "constraint.hpp"
 #include "few.hpp"
@@ -42,13 +45,13 @@ class Solver : private Reader {
     Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before);
 
     bool open() const { return is_open; }
-    // Tokens that may stand in the slot, or be appended to the first elastic hole.
+    // Tokens that may stand in the slot, or be appended to the elastic hole.
     void mask(u32 element, u32* out);
     // How many of these tokens, from the first one on, can be put into their slots together.
     u32 admit(const std::vector<std::pair<u32, u32>>& proposals);  // (element, token)
-    bool can_close();                     // the first elastic hole
+    bool can_close(u32 element);          // an elastic hole
     std::string witness();                // the whole text, with as little as possible in elastic holes
-    u32 least_bytes();                    // fewest bytes in the first elastic hole
+    u32 least_bytes(u32 element);         // fewest bytes in an elastic hole, from what is written there on
     // scores: one row of vocabulary size per element, read for slots only; the token of each slot, NONE elsewhere.
     // Empty where every filling has the score -inf.
     std::vector<u32> best(const double* scores);
@@ -70,6 +73,14 @@ class Solver : private Reader {
     u32 state_of(const std::vector<Place>& places);
     bool lives(std::size_t pick, u32 state);       // an engine state that some filling leads to: can the rest be completed?
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
+    // Of an elastic hole in our count of elements: the engine state to the left of what may be appended, and what stands to the right of
+    // it when it is open, or when it ends here.
+    std::size_t open_hole(u32 element) const;      // in the caller's count
+    u32 left_of(std::size_t element);
+    Suffix& right_of(std::size_t element, bool when_open);
+    void take_rights(const Solver& before);
+    bool ends_before(std::size_t element) const;   // an end token stands to the left
+    std::size_t changed_hole(const Solver* before) const;
     std::vector<TokenGroup> groups(u32 state);
     template <class Visit>
     void for_each_special(u32 state, const Visit& visit);  // visit(token, state after it)
@@ -93,13 +104,15 @@ class Solver : private Reader {
     std::vector<std::size_t> pick_of;              // per element from `first` to `stop`: its first pick
     std::vector<u8> tail_free;                     // per element up to `stop`: only slots and end tokens follow
     std::size_t picks = 0, tail = 0;               // how many picks there are; from `tail` on they are open slots that may stay empty
-    std::shared_ptr<Suffix> suffix, closed;        // right of the hole when it is open, and when it ends here
+    std::shared_ptr<Suffix> suffix, closed;        // right of the first hole when it is open, and when it ends here
+    std::map<std::size_t, std::array<std::shared_ptr<Suffix>, 2>> rights;  // the same of any hole: elements from it to the end -> (closed, open)
     std::shared_ptr<class Side> side;
     Levels::Right right;
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
+    std::map<std::size_t, std::size_t> lefts;      // hole behind the first -> where `states` has what stands left of it, from the end
     bool is_open = false;
 };
 

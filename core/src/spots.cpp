@@ -25,6 +25,25 @@ class StateSet {
     u32 now = 1;
 };
 
+// The same for states of a terminal whose counts may differ.
+class CountedSet {
+  public:
+    std::vector<Counted> members;
+    void clear() { members.clear(), with.clear(), before.clear(); }
+    void add(const Counted& s) {
+        u32 last = with.add(s.state) ? NONE : latest[s.state];
+        for (u32 k = last; k != NONE; k = before[k])
+            if (members[k].low <= s.low && s.high <= members[k].high) return;
+        if (s.state >= latest.size()) latest.resize(s.state + 1 + s.state / 2);
+        latest[s.state] = u32(members.size());
+        members.push_back(s), before.push_back(last);
+    }
+
+  private:
+    StateSet with;
+    std::vector<u32> latest, before;  // the latest member with a state; per member the one before it
+};
+
 // Lists of numbers by key, one behind the other.
 class Lists {
   public:
@@ -93,41 +112,40 @@ class PlainSpots : public Spots {
             }
             fresh = false;
         }
+        const Counted first = t.counted(q);
+        auto step = [&](const Counted& s, int byte, CountedSet& to) {
+            stepped.clear();
+            t.step(s, byte, stepped);
+            for (const Counted& x : stepped) to.add(x);
+        };
         now.clear();
-        if (fresh) each_step(t, q, [&](u32 to) { now.add(to); });
-        else now.add(q);
+        if (fresh) step(first, Terminal::ANY, now);
+        else now.add(first);
         for (;; fresh = false) {
             if (chain.loop[p])
                 for (std::size_t i = 0; i < now.members.size(); ++i) {
                     effort.spend(16);
-                    each_step(t, now.members[i], [&](u32 to) { now.add(to); });
+                    step(now.members[i], Terminal::ANY, now);
                     if (now.members.size() > CLOSURE_STATES)
                         throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, now.members.size());
                 }
-            if (std::any_of(now.members.begin(), now.members.end(), [&](u32 s) { return t.accepts(s); })) found.push_back(p);
+            if (std::any_of(now.members.begin(), now.members.end(), [&](const Counted& s) { return t.accepts(s); })) found.push_back(p);
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
             effort.spend(now.members.size());
             next.clear();
-            for (u32 s : now.members)
-                if (u32 to = t.step(s, b); to != DEAD) next.add(to);
-            if (fresh)
-                if (u32 to = t.step(q, b); to != DEAD) next.add(to);
+            for (const Counted& s : now.members) step(s, b, next);
+            if (fresh) step(first, b, next);
             if (next.members.empty()) return;
             std::swap(now, next);
         }
-    }
-    template <class Visit>
-    static void each_step(const Terminal& t, u32 s, const Visit& visit) {
-        u32 last = DEAD;
-        for (int b = 0; b < 256; ++b)
-            if (u32 to = t.step(s, u8(b)); to != DEAD && to != last) visit(last = to);
     }
     const Machine& m;
     FlatMap by_spot, by_state;
     Lists known;
     std::vector<u32> found;
-    StateSet now, next;
+    CountedSet now, next;
+    std::vector<Counted> stepped;
 };
 
 class LexedSpots : public Spots {

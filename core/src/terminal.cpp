@@ -70,9 +70,8 @@ bool split_counted(const RxPtr& rx, const Limits& limits, std::vector<Part>& par
 }  // namespace
 
 bool Terminal::can_skip(u32 i) const {
-    for (; i < parts.size(); ++i)
-        if (parts[i].counted ? parts[i].min != 0 : !parts[i].dfa->accept[parts[i].dfa->start]) return false;
-    return true;
+    while (i < parts.size() && can_skip_one(i)) ++i;
+    return i == parts.size();
 }
 
 // Where a part can only end, the state is the begin of the next: one state for one language.
@@ -92,14 +91,23 @@ u32 Terminal::enter(u32 i, u8 b) const {
     for (; i < parts.size(); ++i) {
         const Part& p = parts[i];
         u32 t = p.counted && p.max == 0 ? DEAD : p.dfa->step(p.dfa->start, b);
-        if (t != DEAD) {
-            if (!p.counted) return settle(i, p.base + t);
-            u32 n = p.dfa->size();
-            return p.dfa->accept[t] ? settle(i, p.base + std::min(1u, p.counts() - 1) * n + p.dfa->start) : p.base + t;
-        }
-        if (p.counted ? p.min != 0 : !p.dfa->accept[p.dfa->start]) return DEAD;
+        if (t != DEAD) return entered(i, t);
+        if (!can_skip_one(i)) return DEAD;
     }
     return DEAD;
+}
+
+u32 Terminal::entered(u32 i, u32 q) const {
+    const Part& p = parts[i];
+    if (!p.counted) return settle(i, p.base + q);
+    return p.dfa->accept[q] ? settle(i, p.base + std::min(1u, p.counts() - 1) * p.dfa->size() + p.dfa->start) : p.base + q;
+}
+
+Counted Terminal::counted(u32 s) const {
+    if (!literal.empty() || plain() || special != NONE) return {s};
+    const Part& p = parts[part_of(s)];
+    u32 n = p.dfa->size(), k = (s - p.base) / n;
+    return {s - k * n, k, k};
 }
 
 u32 Terminal::step_chain(u32 s, u8 b) const {
@@ -118,12 +126,37 @@ u32 Terminal::step_chain(u32 s, u8 b) const {
     return q == p.dfa->start && k >= p.min ? enter(i + 1, b) : DEAD;
 }
 
+// step_chain for many counts at once. The parts that may follow begin with different bytes, see split_counted.
+void Terminal::step_counted(const Counted& s, int byte, std::vector<Counted>& out) const {
+    u32 i = part_of(s.state), q = s.state - parts[i].base;
+    const Part& p = parts[i];
+    const Dfa& d = *p.dfa;
+    u32 top = p.counts() - 1, high = s.high;
+    bool at_start = p.counted && q == d.start;
+    if (at_start && p.max != NONE && high == top) --high;  // which can only end; NONE where it was 0
+    if (!(at_start && p.max != NONE && s.low == top))
+        each_step(d, q, byte, [&](u32 to) {
+            if (!p.counted) return out.push_back(counted(settle(i, p.base + to)));
+            if (!d.accept[to]) return out.push_back({p.base + to, s.low, high});
+            u32 from = std::min(s.low + 1, top), end = byte == ANY ? top : std::min(high + 1, top);
+            u32 last = p.base + top * d.size() + d.start, after = settle(i, last);
+            if (end == top && after != last) {
+                out.push_back(counted(after));
+                if (from == end--) return;
+            }
+            out.push_back({p.base + d.start, from, end});
+        });
+    bool may_end = p.counted ? at_start && s.high >= p.min : d.accept[q] != 0;
+    for (u32 k = i + 1; may_end && k < parts.size(); may_end = can_skip_one(k++))
+        each_step(*parts[k].dfa, parts[k].dfa->start, byte, [&](u32 to) { out.push_back(counted(entered(k, to))); });
+}
+
 ByteSet Terminal::reads_chain(u32 s) const {
     u32 i = part_of(s);
     ByteSet out = parts[i].dfa->reads[(s - parts[i].base) % parts[i].dfa->size()];
     for (u32 j = i; ++j < parts.size();) {
         out |= parts[j].dfa->reads[parts[j].dfa->start];
-        if (parts[j].counted ? parts[j].min != 0 : !parts[j].dfa->accept[parts[j].dfa->start]) break;
+        if (!can_skip_one(j)) break;
     }
     return out;
 }

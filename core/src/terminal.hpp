@@ -19,6 +19,11 @@ struct Part {
     u32 counts() const { return counted ? (max == NONE ? min : max) + 1 : 1; }
 };
 
+// States of a counted part that differ in their counts alone: `state` is the one with count 0. Elsewhere both counts are 0.
+struct Counted {
+    u32 state, low = 0, high = 0;
+};
+
 struct Terminal {
     std::string literal;      // not empty: exactly these bytes, states 0..size
     std::vector<Part> parts;  // otherwise
@@ -30,6 +35,7 @@ struct Terminal {
     Hash128 key;           // of the whole
 
     bool plain() const { return parts.size() == 1 && !parts[0].counted; }
+    bool is_chain() const { return !parts.empty() && !plain(); }
     u32 step(u32 s, u8 b) const {
         if (!literal.empty()) return s < literal.size() && u8(literal[s]) == b ? s + 1 : DEAD;
         if (plain()) return parts[0].dfa->step(s, b);
@@ -54,6 +60,21 @@ struct Terminal {
         if (plain()) return parts[0].dfa->reads[s].size();
         return special != NONE ? 0 : 256;
     }
+    // The same for states that differ in their counts. Where a set of states is wanted, it need be no larger than if nothing was counted.
+    Counted counted(u32 s) const;
+    bool accepts(const Counted& s) const { return is_chain() ? accepts_chain(s.state + s.high * parts[part_of(s.state)].dfa->size()) : accepts(s.state); }
+    // Adds where the byte leads. ANY: what any bytes lead to are these and what follows from them; of the counts, all of them.
+    static constexpr int ANY = -1;
+    void step(const Counted& s, int byte, std::vector<Counted>& out) const {
+        if (is_chain()) return step_counted(s, byte, out);
+        if (byte != ANY) {
+            if (u32 to = step(s.state, u8(byte)); to != DEAD) out.push_back({to});
+        } else if (!literal.empty()) {
+            if (s.state < literal.size()) out.push_back({s.state + 1});
+        } else {
+            each_step(*parts[0].dfa, s.state, byte, [&](u32 to) { out.push_back({to}); });
+        }
+    }
     bool goes_on(u32 s) const {  // false only where nothing can follow
         if (!literal.empty()) return s < literal.size();
         return plain() ? !parts[0].dfa->reads[s].empty() : !reads(s).empty();
@@ -70,7 +91,19 @@ struct Terminal {
     bool accepts_chain(u32 s) const;
     u32 settle(u32 part, u32 s) const;
     u32 enter(u32 part, u8 b) const;       // the first byte of the parts from `part` on
+    u32 entered(u32 part, u32 q) const;    // it led from the start of this part to its state q
     bool can_skip(u32 part) const;         // the parts from `part` on accept the empty text
+    bool can_skip_one(u32 part) const {
+        return parts[part].counted ? parts[part].min == 0 : parts[part].dfa->accept[parts[part].dfa->start] != 0;
+    }
+    template <class Visit>
+    static void each_step(const Dfa& d, u32 s, int byte, const Visit& visit) {
+        const u32 *row = d.next.data() + std::size_t(s) * d.classes, *end = row + d.classes;
+        if (byte != ANY) row += d.class_of[byte], end = row + 1;
+        for (u32 last = DEAD; row != end; ++row)
+            if (*row != DEAD && *row != last) visit(last = *row);
+    }
+    void step_counted(const Counted& s, int byte, std::vector<Counted>& out) const;
 };
 
 std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& limits);

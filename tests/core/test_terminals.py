@@ -4,14 +4,18 @@ import itertools
 import os
 import random
 import re
+from typing import Any
 
 import pytest
 from reference import after, bits, nullable, regular
 
 import weft
-from weft.grammar.grammar import And, Expression, Grammar, Literal, Not, Pattern, Seq, Spelled
+from weft.grammar.grammar import Alt, And, Expression, Grammar, Literal, Not, Pattern, Ref, Seq, Spelled
 from weft.grammar.recognizer import Recognizer
+from weft.grammar.verdict import Status
+from weft.infill.canvas import HOLE, Canvas
 
+VOCABULARY = weft.Vocabulary([b"a", None], [1])
 EFFORT = float(os.environ.get("WEFT_TEST_EFFORT", "1"))
 TEXTS = ["".join(word) for n in range(6) for word in itertools.product("abc", repeat=n)]
 
@@ -115,6 +119,43 @@ def test_counted_repeats_near_both_ends(unit: tuple[str, list[str]], behind: tup
                 text = "".join(rng.choice(unit[1]) for _ in range(count)) + rng.choice(behind[1])
                 texts += [text, text + rng.choice("abcd"), text[:-1], text + rng.choice(unit[1])]
         assert accepted(Pattern(regex), texts) == [t for t in texts if matches(regex, t)], regex
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit[0])
+@pytest.mark.parametrize("behind", BEHIND, ids=lambda behind: behind[0])
+def test_counted_repeats_around_holes(unit: tuple[str, list[str]], behind: tuple[str, list[str]]) -> None:
+    rng = random.Random(0)
+    for low, high in ((9, 9), (0, 9), (9, None), (10, 12)):
+        regex = f"{unit[0]}{{{low},{'' if high is None else high}}}{behind[0]}"
+        item = Seq((Literal(b"<"), Pattern(regex), Literal(b">")))
+        many = Alt((Ref("item"), Seq((Ref("item"), Ref("many")))))
+        constraint = weft.compile(Grammar("many", {"many": many, "item": item}), VOCABULARY)
+        state = regular(Pattern(f"(?:<{regex}>)+"), Grammar("s", {}))
+        for _ in range(round(5 * EFFORT)):
+            counts = [rng.randint(max(low - 2, 0), high or low + 3) for _ in range(rng.randint(1, 2))]
+            text = "".join(f"<{''.join(rng.choice(unit[1]) for _ in range(n))}{rng.choice(behind[1])}>" for n in counts)
+            cuts = sorted(rng.sample(range(len(text) + 1), 2 * rng.randint(1, min(3, (len(text) + 1) // 2))))
+            kept = [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])][::2]
+            parts = [part for fragment in kept for part in (fragment, HOLE)][:-1]
+            status = constraint.solver(Canvas(*parts)).verdict.status
+            assert (status is Status.OPEN) == fits(state, parts), (regex, parts)
+
+
+def fits(state: Any, parts: list[Any]) -> bool:
+    """Whether the holes can be filled: all derivatives that some filling leads to."""
+    reached = {state}
+    for part in parts:
+        if part is not HOLE:
+            for byte in part.encode():
+                reached = {after(state, byte) for state in reached}
+            continue
+        todo = list(reached)
+        while todo:
+            state = todo.pop()
+            fresh = {after(state, byte) for byte in "<abcdé\\>".encode()} - reached
+            reached |= fresh
+            todo += fresh
+    return any(nullable(state) for state in reached)
 
 
 def matches(regex: str, text: str) -> bool:

@@ -51,6 +51,9 @@ class SolverLimits:
     max_items: int = 2_000_000
 
 
+DEFAULT_LIMITS = SolverLimits()
+VERDICTS = {status: Verdict(status) for status in Status}  # made once: making one takes as long as a look at the cache
+
 Element = tuple[int, bytes, int]  # kind, text, token
 
 
@@ -58,7 +61,7 @@ class Solver:
     """A canvas under a constraint. See the top of this file."""
 
     def __init__(self, constraint: Constraint, canvas: Canvas, limits: SolverLimits | None = None):
-        self.constraint, self.limits = constraint, limits or SolverLimits()
+        self.constraint, self.limits = constraint, limits or DEFAULT_LIMITS
         self.unknown = 0
         if not isinstance(canvas, Canvas):
             raise TypeError(f"a solver stands on a Canvas, not on {type(canvas).__name__}")
@@ -104,12 +107,14 @@ class Solver:
         """OPEN: some filling makes a sentence. COMPLETE: nothing is open and it is one. DEAD, UNKNOWN: see Status."""
         try:
             if not self._analysis().is_open:
-                return Verdict(Status.DEAD)
+                return VERDICTS[Status.DEAD]
         except BudgetExceeded as error:
             self.unknown += 1
             return Verdict(Status.UNKNOWN, error=error)
-        is_open = any(kind in (SLOT, HOLE) for kind, _, _ in self._states[-1])
-        return Verdict(Status.OPEN if is_open else Status.COMPLETE)
+        for kind, _, _ in self._states[-1]:
+            if kind in (SLOT, HOLE):
+                return VERDICTS[Status.OPEN]
+        return VERDICTS[Status.COMPLETE]
 
     @property
     def witness(self) -> bytes | None:

@@ -23,9 +23,13 @@ u32 Exits::origin(u32 name, u32 entry, u32 spot) {
 
 void Exits::add(u32 state, u32 g, u32 spot) {
     spots.effort.spend(1);
-    if (spot >= due.size()) due.resize(spots.count());
-    if (due[spot].empty()) agenda.push(u64(spots.place(spot)) << 32 | spot);
-    due[spot].push_back({state, g});
+    if (spot >= due.size()) due.resize(spots.count(), NONE);
+    if (due[spot] == NONE && spot != current) agenda.push(u64(spots.place(spot)) << 32 | spot);
+    u32 d = spare;
+    if (d == NONE) d = u32(dues.size()), dues.emplace_back();
+    else spare = dues[d].next;
+    dues[d] = {{state, g}, due[spot]};
+    due[spot] = d;
 }
 
 bool Exits::fresh(Item item, u32 spot) {
@@ -45,19 +49,19 @@ bool Exits::fresh(Item item, u32 spot) {
 
 void Exits::pass() {
     u32 place = NONE;
-    std::vector<Item> now;
     while (!agenda.empty()) {
-        u32 spot = u32(agenda.top());
+        u32 spot = current = u32(agenda.top());
         agenda.pop();
         if (spots.place(spot) != place) place = spots.place(spot), ++time, seen_count = 0;
-        while (!due[spot].empty()) {
-            now.clear();
-            now.swap(due[spot]);
-            for (Item item : now)
-                if (fresh(item, spot)) settle(item, spot);
+        for (u32 d; (d = due[spot]) != NONE;) {
+            Item item = dues[d].item;
+            due[spot] = dues[d].next;
+            dues[d].next = spare, spare = d;
+            if (fresh(item, spot)) settle(item, spot);
         }
         if (settled > max_items) throw LimitFault("the canvas needs too many chart items", max_items, settled, "raise max_items");
     }
+    current = NONE;
     callers.clear();
     complete = u32(origins.size());
 }

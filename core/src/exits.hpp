@@ -43,6 +43,10 @@ class Exits {
         u32 state, origin;  // state: also SKIPPED, for an item that stands behind ignored text
     };
     static constexpr u32 SKIPPED = 0x80000000u;
+    struct Due {
+        Item item;
+        u32 next;
+    };
     struct Seen {
         Item item;
         u32 spot, time;
@@ -64,9 +68,11 @@ class Exits {
     u32 complete = 0;                          // origins of passes that are over
     // of a pass
     std::vector<Caller> callers;
-    std::vector<std::vector<Item>> due;        // per spot
+    std::vector<u32> due;                      // per spot: the first of its items in `dues`
+    std::vector<Due> dues;
+    u32 spare = NONE, current = NONE;          // first of `dues` that is free; the spot that is being settled
     std::priority_queue<u64, std::vector<u64>, std::greater<u64>> agenda;  // place << 32 | spot
-    std::vector<Seen> seen = std::vector<Seen>(1024, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
+    std::vector<Seen> seen = std::vector<Seen>(256, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
     u32 time = 0, seen_count = 0;
     std::vector<Spots::Hop> hops;
     std::vector<u32> skips;

@@ -61,12 +61,12 @@ class SpanPool {
     std::vector<u32> table;
 };
 
-// u64 -> u32, open addressing; the key ~0 is not used.
+// u64 -> u32, open addressing; the key ~0 is not used. While it is empty it takes no memory.
 class FlatMap {
   public:
-    FlatMap() { clear(); }
-    void clear() { slots.assign(256, {~u64(0), 0}), count = 0; }
+    void clear() { slots.clear(), count = 0; }
     u32 find(u64 key) const {
+        if (count == 0) return NONE;
         std::size_t mask = slots.size() - 1;
         for (std::size_t i = mix64(key) & mask;; i = (i + 1) & mask) {
             if (slots[i].key == key) return slots[i].value;
@@ -75,7 +75,7 @@ class FlatMap {
     }
     void put(u64 key, u32 value) {
         if (++count * 3 > slots.size() * 2) {
-            std::vector<Slot> old(slots.size() * 2, {~u64(0), 0});
+            std::vector<Slot> old(slots.empty() ? 256 : slots.size() * 2, {~u64(0), 0});
             old.swap(slots);
             for (auto& s : old)
                 if (s.key != ~u64(0)) insert(s.key, s.value);

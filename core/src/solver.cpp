@@ -164,8 +164,8 @@ bool Solver::find_open(const Solver* before) {
                       std::equal(elements.begin() + long(stop), elements.end(), before->elements.begin() + long(before->stop));
     if (before) take_rights(*before);
     if (stop < elements.size()) {
-        right_of(stop, true), right_of(stop, false);
-        closed = rights[elements.size() - stop][0], suffix = rights[elements.size() - stop][1];
+        right_of(stop, true);
+        suffix = rights[elements.size() - stop][1];
     }
     if (suffix && first == stop) {  // no slots
         for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
@@ -469,9 +469,10 @@ bool Solver::can_close(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     if (!is_open) return false;
     if (std::size_t at = open_hole(element); at != stop) return ends_before(at) || constraint->engine->joins(left_of(at), right_of(at, false));
-    if (!levels) return constraint->engine->joins(states.back(), *closed);
+    Suffix& closed = right_of(stop, false);
+    if (!levels) return constraint->engine->joins(states.back(), closed);
     begin_call();
-    Side shut(*tables, closed);
+    Side shut(*tables, rights[elements.size() - stop][0]);
     for (const Place& p : levels->front(pick_of[stop]))
         if (shut.part(p.open, p.stacks) != Stacks::NOTHING) return true;
     for (std::size_t i = 0; i < pick_of[stop]; ++i)  // an end token stands to the left

@@ -104,8 +104,8 @@ class Solver : private Reader {
     std::vector<std::size_t> pick_of;              // per element from `first` to `stop`: its first pick
     std::vector<u8> tail_free;                     // per element up to `stop`: only slots and end tokens follow
     std::size_t picks = 0, tail = 0;               // how many picks there are; from `tail` on they are open slots that may stay empty
-    std::shared_ptr<Suffix> suffix, closed;        // right of the first hole when it is open, and when it ends here
-    std::map<std::size_t, std::array<std::shared_ptr<Suffix>, 2>> rights;  // the same of any hole: elements from it to the end -> (closed, open)
+    std::shared_ptr<Suffix> suffix;                // right of the first hole when it is open
+    std::map<std::size_t, std::array<std::shared_ptr<Suffix>, 2>> rights;  // of any hole: elements from it to the end -> (closed, open)
     std::shared_ptr<class Side> side;
     Levels::Right right;
     std::shared_ptr<CanvasTables> tables;

@@ -28,20 +28,27 @@ class StateSet {
 // The same for states of a terminal whose counts may differ.
 class CountedSet {
   public:
-    std::vector<Counted> members;
-    void clear() { members.clear(), with.clear(), before.clear(); }
-    void add(const Counted& s) {
-        u32 last = with.add(s.state) ? NONE : latest[s.state];
-        for (u32 k = last; k != NONE; k = before[k])
-            if (members[k].low <= s.low && s.high <= members[k].high) return;
-        if (s.state >= latest.size()) latest.resize(s.state + 1 + s.state / 2);
-        latest[s.state] = u32(members.size());
-        members.push_back(s), before.push_back(last);
+    struct Member : Counted {
+        u32 before;  // the member with other counts that was added before it
+    };
+    void clear() {
+        members.clear();
+        if (++now == 0) latest.clear(), now = 1;
     }
+    void add(const Counted& s) {
+        if (s.state >= latest.size()) latest.resize(s.state + 1 + s.state / 2);
+        auto& [stamp, last] = latest[s.state];
+        if (stamp != now) stamp = now, last = NONE;
+        for (u32 k = last; k != NONE; k = members[k].before)
+            if (members[k].low <= s.low && s.high <= members[k].high) return;
+        members.push_back({s, last});
+        last = u32(members.size()) - 1;
+    }
+    std::vector<Member> members;
 
   private:
-    StateSet with;
-    std::vector<u32> latest, before;  // the latest member with a state; per member the one before it
+    std::vector<std::pair<u32, u32>> latest;  // per state: a stamp, and the latest member
+    u32 now = 1;
 };
 
 // Lists of numbers by key, one behind the other.
@@ -69,7 +76,9 @@ class PlainSpots : public Spots {
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k) {
-            u32 list = ends(spot, m.scans[k].symbol, m.terminals[m.scans[k].symbol]->start, true);
+            const Terminal& t = *m.terminals[m.scans[k].symbol];
+            if (!chain.loop[spot] && t.step(t.start, u8(chain.bytes[spot])) == DEAD) continue;  // most of them
+            u32 list = ends(spot, m.scans[k].symbol, t.start, true);
             for (const u32* p = known.begin(list); p != known.end(list); ++p) out.push_back({m.scans[k].state, *p});
         }
     }
@@ -119,8 +128,21 @@ class PlainSpots : public Spots {
             for (const Counted& x : stepped) to.add(x);
         };
         now.clear();
-        if (fresh) step(first, Terminal::ANY, now);
-        else now.add(first);
+        if (fresh && !t.is_chain()) {  // a lexeme that begins in a hole may be in any state at its end
+            if (!t.goes_on(q)) return;
+            found.push_back(p);
+            if (p + 1 >= chain.places()) return;
+            u8 b = u8(chain.bytes[p++]);
+            effort.spend(t.states);
+            for (u32 s = 0; s < t.states; ++s)
+                if (u32 to = t.step(s, b); to != DEAD) now.add({to});
+            if (now.members.empty()) return;
+            fresh = false;
+        } else if (fresh) {
+            step(first, Terminal::ANY, now);
+        } else {
+            now.add(first);
+        }
         for (;; fresh = false) {
             if (chain.loop[p])
                 for (std::size_t i = 0; i < now.members.size(); ++i) {

@@ -163,3 +163,12 @@ def test_a_model_that_is_not_there_says_how_to_make_it(monkeypatch, tmp_path):
 def test_brackets_in_strings_do_not_count():
     assert evaluate.is_balanced("char f() { return \"}\"[0] == '{' ? 1 : 0; } // )")
     assert not evaluate.is_balanced("int f() { return (1; }")
+
+
+def test_none_of_the_longest_rows_is_left_out(tokenizer):
+    def make(rng, one, encode):
+        return rows.Row([6] * one, [True] * one)
+
+    lengths = iter([*range(1, 11)] * rows.CHUNK)
+    batches = rows.batches(make, None, lambda rng: next(lengths), seed=0, size=500)
+    assert sorted(len(row.ids) for _ in range(5) for row in next(batches)) == sorted([*range(1, 11)] * 250)

@@ -10,6 +10,8 @@ as its text has tokens; end tokens stand only where the text is over, as `weft.i
 """
 
 from collections.abc import Callable, Iterator
+from itertools import count, islice
+from math import ceil
 from random import Random
 from typing import NamedTuple
 
@@ -21,7 +23,7 @@ SPECIALS = ("<|pad|>", "<|end|>", "<|mask|>", "<|fim_prefix|>", "<|fim_suffix|>"
 CANVASES = (32, 32, 40, 48, 64, 64, 96)  # slots that a diffusion answer is given; the rest is <|end|>
 LARGEST = 128  # canvas, for answers that fit into none of those
 LONGEST = 256  # tokens of a row
-CHUNK = 1024  # examples that are sorted by length together
+CHUNK = 2048  # examples that are sorted by length together
 
 Encode = Callable[[str], list[int]]
 
@@ -80,12 +82,15 @@ def masked_row(rng: Random, one: Example, encode: Encode) -> Row | None:
     return Row(prompt + answer, [False] * len(prompt) + [True] * len(answer))
 
 
-def batches(make: Make, encode: Encode, *, seed: int, size: int) -> Iterator[list[Row]]:
+def batches(
+    make: Make, encode: Encode, draw: Callable[[Random], Example] = example, *, seed: int, size: int
+) -> Iterator[list[Row]]:
     """Endless batches of rows of similar length, always the same for one seed."""
     rng = Random(seed)
     while True:
-        made = (make(rng, example(rng), encode) for _ in range(CHUNK))
-        rows = sorted((row for row in made if row and len(row.ids) <= LONGEST), key=lambda row: len(row.ids))
-        groups = [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]
+        made = (make(rng, draw(rng), encode) for _ in count())
+        fit = (row for row in made if row and len(row.ids) <= LONGEST)
+        rows = sorted(islice(fit, size * ceil(CHUNK / size)), key=lambda row: len(row.ids))
+        groups = [rows[i : i + size] for i in range(0, len(rows), size)]  # whole ones: none of the longest is left out
         rng.shuffle(groups)
         yield from groups

@@ -142,11 +142,12 @@ def test_end_tokens_are_learned_only_where_the_text_is_over(tokenizer):
         assert not row.learned[0]  # the row before a slot scores it
 
 
-@pytest.mark.parametrize("name", ["causal", "masked"])
+@pytest.mark.parametrize("name", ["causal", "masked", "taught"])
 def test_a_few_steps_of_training_make_a_checkpoint(name, tokenizer, tmp_path):
     reports = []
-    start = embedded.causal() if name == "masked" else None
-    model = train.train(name, tokenizer, steps=2, batch=4, causal=start, report=lambda done, note: reports.append(done))
+    start = {"causal": None, "masked": embedded.causal(), "taught": embedded.masked()}[name]
+    how = {"steps": 2, "batch": 4, "answers": 8, "start": start}
+    model = train.train(name, tokenizer, **how, report=lambda done, note: reports.append(done))
     train.save(model, tokenizer, tmp_path)
     logits = AutoModelForCausalLM.from_pretrained(tmp_path)(input_ids=torch.tensor([[6, 7, 8]])).logits
     assert logits.shape == (1, 3, len(tokenizer)) and logits.isfinite().all()
@@ -163,6 +164,17 @@ def test_a_model_that_is_not_there_says_how_to_make_it(monkeypatch, tmp_path):
 def test_brackets_in_strings_do_not_count():
     assert evaluate.is_balanced("char f() { return \"}\"[0] == '{' ? 1 : 0; } // )")
     assert not evaluate.is_balanced("int f() { return (1; }")
+
+
+def test_an_answer_is_like_the_text_with_other_values_and_names():
+    asked = json_text.Example("json", "name, tags\n", '{"name": "Ada", "tags": ["new"]}')
+    assert evaluate.is_like(asked, '{"name": "Max", "tags": []}')
+    assert not any(
+        evaluate.is_like(asked, text) for text in ('{"name": 1, "tags": []}', '{"name": "Ada"}', '{"name": "')
+    )
+    asked = json_text.Example("cpp", "// adds x and y\n", "int add(int x, int y) {\n    return x + y;\n}")
+    assert evaluate.is_like(asked, "int plus(int x, int y) { return x + y; }")
+    assert not evaluate.is_like(asked, "int add(int x, int y) {\n    return x + x;\n}")
 
 
 def test_none_of_the_longest_rows_is_left_out(tokenizer):

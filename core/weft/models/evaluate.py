@@ -81,6 +81,32 @@ def _keys(value: Any) -> Any:
     return list(value) if isinstance(value, dict) else None
 
 
+def is_like(one: Example, answer: str) -> bool:
+    """An answer of the same kind as the text's: JSON with its keys and types, C++ that is the same but for names."""
+    if one.kind == "json":
+        try:
+            return _types(json.loads(answer)) == _types(json.loads(one.answer))
+        except ValueError:
+            return False
+    return _nameless(one.prompt + answer) == _nameless(one.prompt + one.answer)
+
+
+def _types(value: Any) -> Any:
+    """What a value is made of; lists in an object may have any length."""
+    if isinstance(value, list):
+        return [_types(item) for item in value]
+    if isinstance(value, dict):
+        return [(key, list if isinstance(item, list) else _types(item)) for key, item in value.items()]
+    return type(value)
+
+
+def _nameless(code: str) -> str:
+    """Code with every word replaced by how many others came before it, and blanks left out."""
+    words: dict[str, str] = {}
+    code = re.sub(r"[A-Za-z_]\w*", lambda match: words.setdefault(match[0], f"w{len(words)} "), code)
+    return re.sub(r"\s+", " ", re.sub(r"(?<=\W)\s+|\s+(?=\W)", "", code))
+
+
 def _prompts(tokenizer: Any, examples: list[Example]) -> tuple[Tensor, Tensor]:
     """Prompts as ids, padded on the left, and 1 where there is a token: (batch, width) each."""
     ids = [tokenizer(one.prompt).input_ids for one in examples]
@@ -98,7 +124,7 @@ def _texts(tokenizer: Any, answers: Tensor) -> list[str]:
 def continue_text(model: Any, tokenizer: Any, examples: list[Example], *, temperature: float) -> list[str]:
     """Answers of a causal model; greedy at temperature 0."""
     torch.manual_seed(SEED)
-    ids, attended = _prompts(tokenizer, examples)
+    ids, attended = (part.to(model.device) for part in _prompts(tokenizer, examples))
     how = {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
     output = model.generate(ids, attention_mask=attended, max_new_tokens=128, **how)
     return _texts(tokenizer, output[:, ids.shape[1] :])
@@ -109,8 +135,8 @@ def denoise_text(
     model: Any, tokenizer: Any, examples: list[Example], *, length: int, block: int, each: int
 ) -> list[str]:
     """Answers of a masked model: in each step the `each` most confident slots of the leftmost open block."""
-    prompt, attended = _prompts(tokenizer, examples)
-    canvas = torch.full((len(examples), length), tokenizer.mask_token_id)
+    prompt, attended = (part.to(model.device) for part in _prompts(tokenizer, examples))
+    canvas = torch.full((len(examples), length), tokenizer.mask_token_id, device=model.device)
     ids = torch.cat((prompt, canvas), dim=1)
     attended = torch.cat((attended, torch.ones_like(canvas)), dim=1)
     for start in range(prompt.shape[1], ids.shape[1], block):
@@ -146,11 +172,12 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=64, help="slots of a canvas (default: 64)")
     parser.add_argument("--show", type=int, default=0, help="print this many answers of every row")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="default: cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     tokenizer = AutoTokenizer.from_pretrained(arguments.models / "causal")
     causal, masked = (
-        AutoModelForCausalLM.from_pretrained(arguments.models / name, dtype=torch.float32)
+        AutoModelForCausalLM.from_pretrained(arguments.models / name, dtype=torch.float32).to(arguments.device)
         for name in ("causal", "masked")
     )
     rng = Random(SEED)

@@ -85,7 +85,7 @@ def is_like(one: Example, answer: str) -> bool:
     """An answer of the same kind as the text's: JSON with its keys and types, C++ that is the same but for names."""
     if one.kind == "json":
         try:
-            return _types(json.loads(answer)) == _types(json.loads(one.answer))
+            return bool(_types(json.loads(answer)) == _types(json.loads(one.answer)))
         except ValueError:
             return False
     return _nameless(one.prompt + answer) == _nameless(one.prompt + one.answer)

@@ -189,11 +189,16 @@ class LexerEngine : public Engine {
             if (!lexer.label(c.x)) continue;
             if (u32 p = ended(c); p != Frontiers::EMPTY) apply(tables->effects->plan(lexer.next_part(c.x)), p, found.data(), joint);
         }
-        joint.doubtful.resize(found.size(), 0);
+        joint.doubtful.resize(found.size(), 0), joint.owing.resize(found.size(), 0);
         for (std::size_t r = 0; !all && r < store->trie.ranked.size(); ++r) joint.doubtful[store->trie.ranked[r] >> 5] |= 1u << (store->trie.ranked[r] & 31);
-        for (std::size_t i = 0; i < joint.owing.size(); ++i) found[i] &= ~joint.owing[i], joint.doubtful[i] |= joint.owing[i];
-        for (std::size_t i = 0; i < found.size(); ++i) mask[i] |= found[i], joint.doubtful[i] &= ~found[i];
-        if (std::any_of(joint.doubtful.begin(), joint.doubtful.end(), [](u32 w) { return w != 0; })) try_all(store->trie, state, suffix, mask, joint.doubtful.data());
+        const u32 *sure = found.data(), *owing = joint.owing.data();
+        u32 *doubtful = joint.doubtful.data(), some = 0;
+        for (std::size_t i = 0, n = found.size(); i < n; ++i) {
+            u32 yes = sure[i] & ~owing[i];
+            mask[i] |= yes;
+            some |= doubtful[i] = (doubtful[i] | owing[i]) & ~yes;
+        }
+        if (some) try_all(store->trie, state, suffix, mask, doubtful);
     }
     std::size_t bytes() override {
         std::size_t shared = 0;

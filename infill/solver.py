@@ -7,9 +7,8 @@
 
 Positions are those of `weft.infill.canvas`. Slots are exact in number; where the text may end, end tokens fill what is
 left over. Elastic holes are written from left to right with `append` and ended with `close`, each by itself and in any
-order: what the others may still hold is taken into account. Where slots are open as well, they must stand to the left
-of the first elastic hole, and the other holes can be asked about once the slots are filled or that hole is closed. What
-the limits do not let us decide is UNKNOWN, never "no".
+order: what the others may still hold is taken into account, and so are slots beside them. What the limits do not let us
+decide is UNKNOWN, never "no".
 
 A Solver's state is a tuple of elements; what follows from one is found once and kept with the state, so rollback and
 fork are free.
@@ -132,8 +131,6 @@ class Solver:
 
         A bit is set if and only if committing the token leaves the canvas completable within its slots. All bits are
         clear, and `unknown` is counted up, where the limits leave that undecided.
-        Raises:
-            BudgetExceeded: slots and an elastic hole to the left of this elastic hole are still open.
         """
         words = (self.constraint.vocabulary.size + 31) // 32
         element = self._places[self._position(position)]
@@ -145,7 +142,6 @@ class Solver:
             return out
         if kind == CLOSED:
             return np.zeros(words, np.uint32)
-        self._require_no_slots(element, position)
         try:
             return np.asarray(self._analysis().mask(element, words), dtype=np.uint32)
         except BudgetExceeded:
@@ -365,13 +361,4 @@ class Solver:
         element = self._hole(position)
         if self._states[-1][element][0] == CLOSED:
             raise DeadEnd(f"the hole at position {position} is closed", expected="an open hole")
-        self._require_no_slots(element, position)
         return element
-
-    def _require_no_slots(self, element: int, position: int) -> None:
-        before = {kind for kind, _, _ in self._states[-1][:element]}
-        if {SLOT, HOLE} <= before:
-            raise BudgetExceeded(
-                f"position {position} cannot be asked about yet",
-                hint="close the elastic holes to its left first, or fill the slots there",
-            )

@@ -101,9 +101,6 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
     stop = elements.size();
     for (std::size_t i = elements.size(); i-- > 0;)
         if (elements[i].kind == Element::Hole) stop = i;
-    for (std::size_t i = stop; i < elements.size(); ++i)
-        if (elements[i].kind == Element::Slot)
-            throw LimitFault("a slot to the right of an elastic hole cannot be analysed", 0, 1, "give every hole a number of slots, or none");
     hole = stop;
     if (stop < elements.size()) {  // what is written into the hole is text before it
         Element written;
@@ -112,19 +109,21 @@ Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 state
         elements.insert(elements.begin() + long(stop++), std::move(written));
     }
     const Vocabulary& v = *constraint->vocabulary;
-    tail_free.assign(stop + 1, std::all_of(elements.begin() + long(stop), elements.end(), [&](auto& e) { return may_be_nothing(e); }));
-    for (std::size_t i = stop; i-- > 0;) tail_free[i] = tail_free[i + 1] && may_be_nothing(elements[i]);
+    tail_free.assign(elements.size() + 1, 1);
+    for (std::size_t i = elements.size(); i-- > 0;) tail_free[i] = tail_free[i + 1] && may_be_nothing(elements[i]);
     bool ended = false, dead = false;
     for (std::size_t i = 0; i < elements.size(); ++i) {
         const Element& e = elements[i];
         dead = dead || (ended && !may_be_nothing(e));
         ended = ended || is_end(e);
-        if (i < stop || e.kind != Element::Token || is_end(e) || v.texts[e.token]) continue;
+        bool special = e.kind == Element::Token && !is_end(e) && !v.texts[e.token];
         const auto& named = constraint->special_ids;
-        if (std::find(named.begin(), named.end(), e.token) == named.end()) dead = true;
-        else throw LimitFault("a special token to the right of an elastic hole cannot be analysed", 0, 1, "give every hole a number of slots");
+        dead = dead || (special && std::find(named.begin(), named.end(), e.token) == named.end());
+        mixed = mixed || (i > stop && (special || e.kind == Element::Slot));
     }
-    is_open = !dead && find_open(before);
+    while (first < stop && elements[first].kind != Element::Slot && !is_end(elements[first])) ++first;
+    if (mixed && before) take_rights(*before);
+    is_open = !dead && (mixed ? is_open_mixed() : find_open(before));
 }
 
 bool Solver::may_be_nothing(const Element& e) const {
@@ -159,7 +158,6 @@ std::vector<Pick> Solver::find_picks() {
 // Whether some filling is a sentence.
 bool Solver::find_open(const Solver* before) {
     Engine& engine = *constraint->engine;
-    while (first < stop && elements[first].kind != Element::Slot && !is_end(elements[first])) ++first;
     bool same_right = before && before->suffix && before->elements.size() - before->stop == elements.size() - stop &&
                       std::equal(elements.begin() + long(stop), elements.end(), before->elements.begin() + long(before->stop));
     if (before) take_rights(*before);
@@ -269,7 +267,8 @@ u32 Solver::read(std::size_t element, u32 state) {
 // -- places -----------------------------------------------------------------------------------------------------------
 
 void Solver::begin_call() {
-    from = to = alive = FlatMap();
+    from = to = alive = after_any = after_few = FlatMap();
+    effort = 0;
     if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room());
 }
 
@@ -375,13 +374,6 @@ std::vector<TokenGroup> Solver::groups(u32 state) {
     return out;
 }
 
-template <class Visit>
-void Solver::for_each_special(u32 state, const Visit& visit) {
-    std::vector<u32> specials;
-    constraint->engine->specials(state, specials);
-    for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
-}
-
 // Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones.
 std::vector<u32> Solver::parts_of(std::vector<Place> places) {
     auto lexes = [&](const Place& p) { return std::make_pair(tables->moves->lexer ? 0 : tables->moves->place(p.open).term, tables->moves->place(p.open).lexes); };
@@ -409,8 +401,10 @@ void Solver::mask(u32 element, u32* out) {
     std::fill_n(out, constraint->vocabulary->words(), 0u);
     if (!is_open) return;
     begin_call();
-    if (element < hole) return slot_mask(element, out);
+    std::size_t inner = std::size_t(element) + (element >= hole);  // behind what is written into the first hole
+    if (elements[inner].kind == Element::Slot) return mixed ? mixed_mask(inner, out) : slot_mask(inner, out);
     std::size_t at = open_hole(element);
+    if (slots_after(at)) return mixed_mask(at, out);
     if (!ends_before(at)) constraint->add_mask(left_of(at), right_of(at, true), out);
 }
 
@@ -468,10 +462,11 @@ u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
 bool Solver::can_close(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     if (!is_open) return false;
-    if (std::size_t at = open_hole(element); at != stop) return ends_before(at) || constraint->engine->joins(left_of(at), right_of(at, false));
+    begin_call();
+    if (std::size_t at = open_hole(element); at != stop || mixed)
+        return may_have_ended(at) || (mixed ? lives_behind(at, left_of(at)) : constraint->engine->joins(left_of(at), right_of(at, false)));
     Suffix& closed = right_of(stop, false);
     if (!levels) return constraint->engine->joins(states.back(), closed);
-    begin_call();
     Side shut(*tables, rights[elements.size() - stop][0]);
     for (const Place& p : levels->front(pick_of[stop]))
         if (shut.part(p.open, p.stacks) != Stacks::NOTHING) return true;
@@ -485,8 +480,8 @@ u32 Solver::least_tokens() {
     if (!is_open) return NONE;
     begin_call();
     u32 slots = 0;
-    for (std::size_t i = levels ? first : stop; i < stop; ++i) {
-        if (levels->ends_before(pick_of[i])) return slots;
+    for (std::size_t i = levels || mixed ? first : stop; i < (mixed ? elements.size() : stop); ++i) {
+        if (mixed ? elements[i].kind == Element::Slot && may_have_ended(i + 1) : levels->ends_before(pick_of[i])) return slots;
         slots += elements[i].kind == Element::Slot;
     }
     return slots;
@@ -518,20 +513,15 @@ bool Solver::ends_before(std::size_t element) const {
     return std::any_of(elements.begin(), elements.begin() + long(element), [&](auto& e) { return is_end(e); });
 }
 
+// Where the text stands before the open part of an element, with all fillings of what is open to its left.
 u32 Solver::left_of(std::size_t element) {
     if (element == stop && levels) return state_of(levels->front(pick_of[stop]));
-    if (levels) throw LimitFault("an elastic hole with open slots and open holes to its left cannot be asked about", 0, 1, "close the holes to its left first");
-    Engine& engine = *constraint->engine;
     auto known = lefts.upper_bound(element);
-    std::size_t from = known == lefts.begin() ? stop : std::prev(known)->first;
-    u32 state = known == lefts.begin() ? states.back() : states[states.size() - std::prev(known)->second];
-    if (from == element) return state;
-    for (std::size_t i = from; i < element; ++i) {
-        if (elements[i].kind == Element::Hole) state = engine.hole(state);
-        const Element& next = elements[i + 1];
-        const auto& text = next.kind == Element::Token ? constraint->vocabulary->texts[next.token] : next.text;
-        for (std::size_t k = 0; text && k < text->size() && state; ++k) state = engine.step(state, u8((*text)[k]));
-    }
+    bool none = known == lefts.begin();
+    std::size_t i = none ? first : std::prev(known)->first;
+    u32 state = none ? fixed(i, states.back()) : states[states.size() - std::prev(known)->second];
+    if (i == element) return state;
+    for (; i < element; ++i) state = fixed(i + 1, opened(i, state));
     states.insert(states.begin(), state);
     lefts.emplace(element, states.size());
     return state;
@@ -605,7 +595,7 @@ u32 Solver::least_bytes(u32 element) {
         if (elements[i].kind != Element::Token) chain.add(elements[i].text);
         else if (constraint->vocabulary->is_end(elements[i].token)) return 0;
         else if (const auto& text = constraint->vocabulary->texts[elements[i].token]) chain.add(*text);
-        if (elements[i].kind == Element::Hole) chain.add_hole(0);
+        if (elements[i].kind == Element::Hole || elements[i].kind == Element::Slot) chain.add_hole(0);
     }
     chain.add(elements[at].text);
     u32 place = chain.places() - 1;

@@ -75,6 +75,19 @@ class Solver : private Reader {
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
     // Of an elastic hole in our count of elements: the engine state to the left of what may be appended, and what stands to the right of
     // it when it is open, or when it ends here.
+    // Slots behind an open elastic hole; see mixed.cpp.
+    u32 fixed(std::size_t element, u32 state);
+    u32 fixed_or_end(std::size_t element, u32 state);
+    u32 opened(std::size_t element, u32 state);
+    u32 any_token(u32 state, bool few);
+    const std::vector<u32>& few_mask();
+    bool slots_after(std::size_t element) const;
+    bool is_open_mixed();
+    bool lives_from(std::size_t element, u32 state);
+    bool can_end(std::size_t element, u32 state, bool few);
+    bool lives_behind(std::size_t element, u32 state);
+    bool may_have_ended(std::size_t element);
+    void mixed_mask(std::size_t element, u32* out);
     std::size_t open_hole(u32 element) const;      // in the caller's count
     u32 left_of(std::size_t element);
     Suffix& right_of(std::size_t element, bool when_open);
@@ -83,7 +96,11 @@ class Solver : private Reader {
     std::size_t changed_hole(const Solver* before) const;
     std::vector<TokenGroup> groups(u32 state);
     template <class Visit>
-    void for_each_special(u32 state, const Visit& visit);  // visit(token, state after it)
+    void for_each_special(u32 state, const Visit& visit) {  // visit(token, state after it)
+        std::vector<u32> specials;
+        constraint->engine->specials(state, specials);
+        for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
+    }
     std::vector<u32> parts_of(std::vector<Place> places);
     void slot_mask(std::size_t element, u32* out);
     bool may_be_nothing(const Element& e) const;
@@ -111,9 +128,12 @@ class Solver : private Reader {
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
+    std::vector<u32> few_tokens;
+    u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
+    FlatMap after_any, after_few;                  // like the following
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     std::map<std::size_t, std::size_t> lefts;      // hole behind the first -> where `states` has what stands left of it, from the end
-    bool is_open = false;
+    bool is_open = false, mixed = false;           // mixed: slots stand behind an open elastic hole
 };
 
 }  // namespace weft

@@ -1,0 +1,120 @@
+// Solver, where slots stand behind an open elastic hole: all fillings of what stands to the left are one state of the engine, for what
+// lies on its stacks may have no end there, and Levels keep sets of whole stacks. A slot is the union of what all tokens make of a state.
+#include "solver.hpp"
+#include "walk.hpp"
+
+namespace weft {
+
+// After what is fixed in an element; of an end token nothing is left.
+u32 Solver::fixed(std::size_t element, u32 state) { return elements[element].kind == Element::Slot ? state : read(element, state); }
+
+// After what is open in it.
+u32 Solver::opened(std::size_t element, u32 state) {
+    if (state == 0) return 0;
+    if (elements[element].kind == Element::Hole) return constraint->engine->hole(state);
+    return elements[element].kind == Element::Slot ? any_token(state, false) : state;
+}
+
+u32 Solver::any_token(u32 state, bool few) {
+    FlatMap& known = few ? after_few : after_any;
+    if (u32 found = known.find(state); found != NONE) return found;
+    const Trie& trie = *constraint->vocabulary->trie;
+    effort += few ? 1'000 : trie.nodes();
+    if (effort > max_items * Effort::PER_ITEM) throw LimitFault("slots behind an elastic hole leave too many readings", max_items, effort / Effort::PER_ITEM, "raise max_items, or close the hole");
+    std::vector<Item> all, some;
+    FlatMap seen;
+    auto add = [&](u32 to) {
+        if (seen.find(to) != NONE) return;
+        seen.put(to, 1);
+        constraint->engine->places(to, some);
+        all.insert(all.end(), some.begin(), some.end());
+    };
+    each_token(*constraint->engine, trie, state, [&](u32, u32, u32 to) { add(to); }, few ? few_mask().data() : nullptr);
+    for_each_special(state, [&](u32, u32 to) { add(to); });
+    u32 out = all.empty() ? 0 : constraint->engine->state_at(all);
+    known.put(state, out);
+    return out;
+}
+
+// One token for every byte: whatever can be written can be written with them.
+const std::vector<u32>& Solver::few_mask() {
+    const Trie& trie = *constraint->vocabulary->trie;
+    if (few_tokens.empty()) {
+        few_tokens.assign(trie.words(), 0);
+        for (u32 b = 0; b < 256; ++b)
+            if (u32 n = trie.root_child[b]; n != NONE && trie.token[n] != NONE) few_tokens[trie.token[n] >> 5] |= 1u << (trie.token[n] & 31);
+    }
+    return few_tokens;
+}
+
+bool Solver::slots_after(std::size_t element) const {
+    if (!mixed) return false;
+    return std::any_of(elements.begin() + long(element) + 1, elements.end(), [&](auto& e) {
+        return e.kind == Element::Slot || (e.kind == Element::Token && !is_end(e) && !constraint->vocabulary->texts[e.token]);
+    });
+}
+
+bool Solver::is_open_mixed() {
+    begin_call();
+    for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
+    return lives_from(first, fixed(first, states.back()));
+}
+
+// Whether a sentence can follow from before the open part of an element. Few tokens may be enough to see it.
+bool Solver::lives_from(std::size_t element, u32 state) {
+    u64 key = u64(element) << 32 | state;
+    if (u32 known = alive.find(key); known != NONE) return known != 0;
+    bool yes = can_end(element, state, true) || can_end(element, state, false);
+    alive.put(key, yes);
+    return yes;
+}
+
+bool Solver::can_end(std::size_t i, u32 state, bool few) {
+    for (; state != 0; ++i) {
+        bool slot = elements[i].kind == Element::Slot, end = is_end(elements[i]);
+        if ((slot || end) && tail_free[i] && constraint->engine->complete(state)) return true;
+        if (end) return false;
+        if (!slots_after(i)) {
+            if (elements[i].kind == Element::Hole) return constraint->engine->joins(state, right_of(i, true));
+            state = slot ? any_token(state, few) : state;
+            return state != 0 && constraint->engine->joins(state, right_of(i, false));
+        }
+        state = fixed_or_end(i + 1, slot ? any_token(state, few) : opened(i, state));
+    }
+    return false;
+}
+
+// An end token leaves the state as it is, for can_end to look at.
+u32 Solver::fixed_or_end(std::size_t element, u32 state) { return is_end(elements[element]) ? state : fixed(element, state); }
+
+bool Solver::lives_behind(std::size_t element, u32 state) {
+    if (state == 0) return false;
+    if (element + 1 == elements.size()) return constraint->engine->complete(state);
+    u32 next = fixed_or_end(element + 1, state);
+    return next != 0 && lives_from(element + 1, next);
+}
+
+void Solver::mixed_mask(std::size_t element, u32* out) {
+    const Trie& trie = *constraint->vocabulary->trie;
+    auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
+    bool slot = elements[element].kind == Element::Slot;
+    if (!ends_before(element)) {
+        u32 state = left_of(element);
+        for (const TokenGroup& g : groups(state)) {
+            if (!slot && g.ranges.empty()) continue;  // special tokens are no text of a hole
+            if (slot ? lives_behind(element, g.to) : lives_from(element, g.to)) g.each(trie, set);
+        }
+    }
+    if (slot && may_have_ended(element + 1))
+        for (u32 e : constraint->vocabulary->eos) set(e);
+}
+
+// Whether end tokens may stand in a slot to the left of an element, and nothing but end tokens from there on.
+bool Solver::may_have_ended(std::size_t element) {
+    if (ends_before(element)) return true;
+    for (std::size_t i = first; i < element; ++i)
+        if (elements[i].kind == Element::Slot && tail_free[i] && constraint->engine->complete(left_of(i))) return true;
+    return false;
+}
+
+}  // namespace weft

@@ -29,7 +29,7 @@ Fillings::Fillings(Solver& solver, const double* given) : s(solver), scores(give
     for (std::size_t i = s.first; i < s.stop; ++i)
         if (s.elements[i].kind == Element::Slot) {
             masks[i].assign(s.constraint->vocabulary->words(), 0);
-            s.slot_mask(i, masks[i].data());
+            for (u32 token : s.slot_mask(i, masks[i].data())) masks[i][token >> 5] |= 1u << (token & 31);  // which may not fit in the end
         }
 }
 
@@ -106,7 +106,7 @@ std::vector<u32> Fillings::best() {
         }
         if (n.state == ENDED) continue;
         for (const TokenGroup& g : s.groups(n.state)) {
-            if (!s.lives(s.pick_of[n.element] + 1, g.to)) continue;
+            if (!s.lives(*s.levels, s.pick_of[n.element] + 1, g.to)) continue;
             u32 token = NONE;
             g.each(*s.constraint->vocabulary->trie, [&](u32 t) {
                 if (token == NONE || at(n.element, t) > at(n.element, token)) token = t;
@@ -163,7 +163,7 @@ std::vector<u32> Fillings::sample(u64 seed) {
         if (ends(n)) child(ENDED, [&](const auto& visit) { for (u32 e : s.constraint->vocabulary->eos) visit(e); });
         if (n.state != ENDED)
             for (const TokenGroup& g : s.groups(n.state))
-                if (s.lives(s.pick_of[n.element] + 1, g.to)) child(g.to, [&](const auto& visit) { g.each(*s.constraint->vocabulary->trie, visit); });
+                if (s.lives(*s.levels, s.pick_of[n.element] + 1, g.to)) child(g.to, [&](const auto& visit) { g.each(*s.constraint->vocabulary->trie, visit); });
         // what the masks allow, but not after this prefix, takes part in the draw and is dropped
         double dead = total[n.element] > known.value() ? total[n.element] + std::log1p(-std::exp(known.value() - total[n.element])) : LOW;
         double rest = n.score + ahead[n.element + 1], greatest = dead == LOW ? LOW : dead + rest + gumbel();

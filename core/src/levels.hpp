@@ -46,6 +46,7 @@ class Levels {
     const std::vector<Place>& front(std::size_t i) { return reach(i).places; }
     // The first of the known fronts that is empty; NONE where something stands before each element.
     std::size_t dies() const;
+    const std::vector<Pick>& all_picks() const { return picks; }
     // Whether a sentence can follow from a place before element i. It must be one that some filling leads to.
     bool lives(std::size_t i, u32 open, u32 stacks) {
         look_right(i);

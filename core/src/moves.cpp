@@ -236,6 +236,7 @@ u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest wor
         }
     }
     if (readings.size() % 4096 == 0) check_size();
+    if (readings.size() >= quota) throw LimitFault("reading the tokens takes too long", quota, readings.size(), "leave fewer slots open");
     reading_ids.put(key, known = u32(readings.size()));
     readings.push_back(r);
     return known;

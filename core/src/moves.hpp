@@ -42,6 +42,7 @@ class Moves {
     static constexpr u32 NOTHING = 0;  // no rests
     static constexpr u32 LONGEST_TEXT = 16;  // bytes of text that are read as one element
 
+    void allow(u64 more) { quota = more == ~u64(0) ? more : readings.size() + more; }  // how many sets of words may be read from now on
     Next next(u32 open, u32 words);                 // `words`: what the element can be
     u32 summary(u32 rests, u32 ret);                // the box state `ret` before the rests; NONE where nothing fits
     const Summary& at(u32 summary) const { return summaries[summary]; }
@@ -98,7 +99,7 @@ class Moves {
     u32 gather(const std::pair<u32, u32>* from, const std::pair<u32, u32>* to);
     void check_size();
 
-    u64 limit;
+    u64 limit, quota = ~u64(0);
     u32 longest;                                    // bytes of a word
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;

@@ -16,6 +16,7 @@ void set(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
 }  // namespace
 
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
+constexpr u64 BRIEF_SETS = 2'000, BRIEF_READINGS = 50'000;  // what may be spent where an answer is hoped for, not owed
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
@@ -94,8 +95,8 @@ struct Ending {
     }
 };
 
-Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before)
-    : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit) {
+Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before, bool brief_)
+    : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit), brief(brief_) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
     stop = elements.size();
@@ -197,6 +198,7 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         if (is_open_with_few(before, found)) return true;
         if (is_dead_with_more()) return false;
+        if (brief) tables->stacks->allow(BRIEF_SETS, room()), tables->moves->allow(BRIEF_READINGS);
     }
     return can_fill(*levels);
 }
@@ -268,8 +270,12 @@ u32 Solver::read(std::size_t element, u32 state) {
 
 void Solver::begin_call() {
     from = to = alive = after_any = after_few = FlatMap();
-    effort = 0;
-    if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room());
+    allow_all();
+}
+
+void Solver::allow_all() {
+    effort = asked = 0, most_asked = ~u64(0);
+    if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room()), tables->moves->allow(~u64(0));
 }
 
 // A stack of one pool in another one. Stacks may be deep, so what is under way is kept in a list.
@@ -347,12 +353,13 @@ u32 Solver::state_of(const std::vector<Place>& places) {
     return constraint->engine->state_at(items);
 }
 
-bool Solver::lives(std::size_t pick, u32 state) {
+bool Solver::lives(Levels& some, std::size_t pick, u32 state) {
     u64 key = u64(pick) << 32 | state;
     if (u32 known = alive.find(key); known != NONE) return known != 0;
+    if (++asked > most_asked) throw LimitFault("tokens lead to too many different readings", most_asked, asked, "leave fewer slots open");
     bool yes = pick >= tail && constraint->budget->spells_all() && constraint->budget->finishable(state, u32(picks - pick));
     std::vector<Place> places = yes ? std::vector<Place>() : places_of(state);
-    for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = levels->lives(pick, places[k].open, places[k].stacks);
+    for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = some.lives(pick, places[k].open, places[k].stacks);
     alive.put(key, yes);
     return yes;
 }
@@ -397,63 +404,158 @@ std::vector<u32> Solver::parts_of(std::vector<Place> places) {
 // -- questions --------------------------------------------------------------------------------------------------------
 
 void Solver::mask(u32 element, u32* out) {
-    std::lock_guard<std::mutex> guard(constraint->lock);
+    std::unique_lock<std::mutex> guard(constraint->lock);
     std::fill_n(out, constraint->vocabulary->words(), 0u);
     if (!is_open) return;
     begin_call();
     std::size_t inner = std::size_t(element) + (element >= hole);  // behind what is written into the first hole
-    if (elements[inner].kind == Element::Slot) return mixed ? mixed_mask(inner, out) : slot_mask(inner, out);
+    if (elements[inner].kind == Element::Slot) {
+        if (mixed) return mixed_mask(inner, out);
+        auto doubtful = slot_mask(inner, out);
+        guard.unlock();
+        for (u32 token : doubtful)
+            if (fits({{element, token}}, true)) set(out, token);
+        return;
+    }
     std::size_t at = open_hole(element);
     if (slots_after(at)) return mixed_mask(at, out);
     if (!ends_before(at)) constraint->add_mask(left_of(at), right_of(at, true), out);
 }
 
-// Part by part: each part of the front is asked about the tokens only that no part before it allows.
-void Solver::slot_mask(std::size_t element, u32* out) {
+// Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
+// not; nearly always that is all. Returns the tokens about which the two do not agree.
+std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
+    constexpr std::size_t MOST_DOUBTFUL = 64;
     std::size_t pick = pick_of[element];
+    const u32 words = constraint->vocabulary->words();
+    bool quick = !with_few.empty() && constraint->special_ids.empty();  // special tokens are no bytes
+    std::vector<u32> exact(words), doubtful;
+    try {
+        if (quick) tables->stacks->allow(BRIEF_SETS, room()), tables->moves->allow(BRIEF_READINGS);
+        add_tokens(*levels, levels->living(pick), pick, exact.data(), nullptr);
+        add_ends(*levels, pick, exact.data());
+        std::copy(exact.begin(), exact.end(), out);
+        allow_all();
+        return {};
+    } catch (const LimitFault&) {
+        if (!quick) throw;
+    }
+    allow_all();
+    most_asked = BRIEF_SETS;
+    std::vector<u32> more(words);
+    u32 state = most_mask(element, more.data());
+    alive.clear();  // was about all tokens
+    least_mask(element, out, more.data());
+    alive.clear();
+    for (u32 i = 0; i < words; ++i) more[i] &= ~out[i];
+    allow_all();
+    keep_joining(element, state, more);
+    for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
+        if (more[t >> 5] >> (t & 31) & 1) doubtful.push_back(t);
+    if (doubtful.size() > MOST_DOUBTFUL) throw LimitFault("too many tokens would have to be tried one by one", MOST_DOUBTFUL, doubtful.size(), "leave fewer slots open");
+    return doubtful;
+}
+
+// Tokens that lead from one of the places before a slot to where a sentence can follow. Part by part: each part of the places is asked
+// about the tokens only that no part before it allows.
+void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
     const Trie& trie = *constraint->vocabulary->trie;
     std::vector<u32> open(trie.words());
-    for (u32 state : parts_of(levels->living(pick))) {
+    for (u32 state : parts_of(places)) {
         std::fill(open.begin(), open.end(), 0u);
         constraint->engine->add_mask(state, open.data());
-        u32 some = 0;
-        for (u32 i = 0; i < open.size(); ++i) some |= open[i] &= ~out[i];
-        if (some)
+        u32 more = 0;
+        for (u32 i = 0; i < open.size(); ++i) more |= open[i] &= ~out[i] & (only ? only[i] : ~0u);
+        if (more)
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
-                if (!lives(pick + 1, to_state)) return;
+                if (!lives(some, pick + 1, to_state)) return;
                 for (u32 r = from_rank; r < end; ++r) set(out, trie.ranked[r]);
             }, open.data());
         for_each_special(state, [&](u32 token, u32 to_state) {
-            if (lives(pick + 1, to_state)) set(out, token);
+            if (lives(some, pick + 1, to_state)) set(out, token);
         });
     }
+}
+
+void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
     for (std::size_t i = 0; i <= pick; ++i)  // the text may have ended at any place before
-        if (levels->ends_before(i)) {
+        if (some.ends_before(i)) {
             for (u32 e : constraint->vocabulary->eos) set(out, e);
             return;
         }
 }
 
-u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
-    std::unique_lock<std::mutex> guard(constraint->lock);
-    if (!is_open) return 0;
-    guard.unlock();
-    auto fits = [&](std::size_t count) {
-        std::vector<Element> with = elements;
-        if (stop < elements.size()) {  // as the caller wrote it
-            with[stop].text = with[stop - 1].text;
-            with.erase(with.begin() + long(stop) - 1);
-        }
-        for (std::size_t k = 0; k < count; ++k) {
-            auto [element, token] = proposals[k];
-            if (with[element].kind == Element::Token && with[element].token != token) return false;
-            with[element].kind = Element::Token, with[element].token = token;
-        }
-        return Solver(constraint, std::move(with), max_states, max_items, this).open();
+// Tokens of a slot of which a few fillings of the other slots show that they may stand there.
+void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
+    constexpr std::size_t NEAR = 2;
+    std::size_t pick = pick_of[element];
+    auto picked = with_few.back()->all_picks();
+    auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
+        bool few = picked[k].words == tables->tokens.few || picked[k].words == tables->tokens.blank;
+        if (few) picked[k].words = tables->tokens.many;
+        return few || picked[k].words == tables->tokens.many || picked[k].words == tables->tokens.any;
     };
+    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
+    for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
+    Levels near(*with_few.back(), picked, tail);
+    add_tokens(near, near.front(pick), pick, out, only);
+    add_ends(near, pick, out);
+}
+
+// Tokens that may stand in a slot if any bytes may stand in the others, and right behind it.
+u32 Solver::most_mask(std::size_t element, u32* out) {
+    Engine& engine = *constraint->engine;
+    std::size_t from = element;  // behind the last slot to the left; to the left of that are any bytes
+    while (from > first && elements[from - 1].kind != Element::Slot) --from;
+    u32 state = from > first ? engine.hole(states.back()) : states.back();
+    for (std::size_t i = from; i < element; ++i) state = read(i, state);
+    Chain chain;
+    chain.add_hole();
+    add_to(chain, element + 1, 1);
+    constraint->add_mask(state, *constraint->suffix(std::move(chain), max_items), out);
+    return state;
+}
+
+// Of some tokens those after which, from a state, what stands behind the slot goes on at once.
+void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
+    Chain chain;
+    add_to(chain, element + 1, 1);
+    if (chain.loop[0]) return;
+    auto right = constraint->suffix(std::move(chain), max_items);
+    const Trie& trie = *constraint->vocabulary->trie;
+    std::vector<u32> joining(tokens.size());
+    FlatMap known;
+    u64 different = 0;
+    each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
+        u32 yes = known.find(to);
+        if (yes == NONE) {
+            if (++different > BRIEF_SETS) throw LimitFault("tokens lead to too many different readings", BRIEF_SETS, different, "leave fewer slots open");
+            known.put(to, yes = constraint->engine->joins(to, *right));
+        }
+        for (u32 r = from_rank; yes && r < end; ++r) set(joining.data(), trie.ranked[r]);
+    }, tokens.data());
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
+}
+
+// Whether proposals can be put into their slots together. brief: it is not known where that takes long.
+bool Solver::fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief_) const {
+    std::vector<Element> with = elements;
+    if (stop < elements.size()) {  // as the caller wrote it
+        with[stop].text = with[stop - 1].text;
+        with.erase(with.begin() + long(stop) - 1);
+    }
+    for (auto [element, token] : proposals) {
+        if (with[element].kind == Element::Token && with[element].token != token) return false;
+        with[element].kind = Element::Token, with[element].token = token;
+    }
+    return Solver(constraint, std::move(with), max_states, max_items, this, brief_).open();
+}
+
+u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
+    if (!is_open) return 0;
     std::size_t low = 0, high = proposals.size();  // `low` of them fit
     for (std::size_t count = high; low < high; count = low + (high - low + 1) / 2) {
-        if (fits(count)) low = count;
+        if (fits({proposals.begin(), proposals.begin() + long(count)}, false)) low = count;
         else high = count - 1;
     }
     return u32(low);

@@ -42,7 +42,7 @@ struct TokenGroup {
 class Solver : private Reader {
   public:
     // before: a solver of the same canvas some orders ago, or null; what did not change is taken over.
-    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before);
+    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before, bool brief = false);
 
     bool open() const { return is_open; }
     // Tokens that may stand in the slot, or be appended to the elastic hole.
@@ -71,7 +71,7 @@ class Solver : private Reader {
     void add_to(Chain& chain, std::size_t element, u8 price_of_holes) const;
     std::vector<Place> places_of(u32 state);       // of an engine state
     u32 state_of(const std::vector<Place>& places);
-    bool lives(std::size_t pick, u32 state);       // an engine state that some filling leads to: can the rest be completed?
+    bool lives(Levels& some, std::size_t pick, u32 state);  // an engine state that some filling leads to: can the rest be completed?
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
     // Of an elastic hole in our count of elements: the engine state to the left of what may be appended, and what stands to the right of
     // it when it is open, or when it ends here.
@@ -102,10 +102,17 @@ class Solver : private Reader {
         for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
     }
     std::vector<u32> parts_of(std::vector<Place> places);
-    void slot_mask(std::size_t element, u32* out);
+    bool fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief) const;
+    std::vector<u32> slot_mask(std::size_t element, u32* out);
+    void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
+    void add_ends(Levels& some, std::size_t pick, u32* out);
+    void least_mask(std::size_t element, u32* out, const u32* only);
+    u32 most_mask(std::size_t element, u32* out);
+    void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);
     bool may_be_nothing(const Element& e) const;
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
     void begin_call();
+    void allow_all();
     u64 room() const;                              // bytes for the tables of canvases
     template <class Size, class At, class Make>
     u32 copy_stack(u32 node, FlatMap& done, const Size& size, const At& at, const Make& make);
@@ -115,6 +122,7 @@ class Solver : private Reader {
     // states.back(), of the reader: where the fixed elements before `first` lead
     std::vector<Element> elements;
     u64 max_states, max_items;
+    bool brief;                                    // an answer that takes long is not worth it
     std::size_t stop;                              // first elastic hole, or the number of elements
     std::size_t hole;                              // the same in the caller's count of elements
     std::size_t first = 0;                         // elements before this one are fixed, and read by the engine
@@ -130,6 +138,7 @@ class Solver : private Reader {
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
     std::vector<u32> few_tokens;
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
+    u64 asked = 0, most_asked = ~u64(0);           // states of which it was found whether they live
     FlatMap after_any, after_few;                  // like the following
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     std::map<std::size_t, std::size_t> lefts;      // hole behind the first -> where `states` has what stands left of it, from the end

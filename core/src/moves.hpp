@@ -57,6 +57,7 @@ class Moves {
     bool behind_special(u32 lex) const {            // a special token has just ended
         return lexer ? lex >= first_special : m.terminals[lex_list[lex].first]->special != NONE && lex_list[lex].second == 1;
     }
+    bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
     bool may_end(u32 open) const;                   // some lexeme may end here, as this terminal
     bool may_end(u32 term, u32 lex) const;
     std::size_t bytes() const;
@@ -88,7 +89,6 @@ class Moves {
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);
     void filter(u32 reading, u32 term, u32& inner, u32& rests);
-    bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
     bool completes(u32 label, u32 term) const;
     bool ignorable(u32 label) const { return lexer && label < first_special && label != WHOLE && lexer->may_ignore(label); }
     bool accepts(u32 x) const;                      // without a lexer

@@ -331,9 +331,11 @@ std::vector<Place> Solver::places_of(u32 state) {
     for (std::size_t i = 0; i < items.size();) {
         const Item& it = items[i];
         lexes.clear();
-        for (; i < items.size() && items[i].term == it.term && items[i].ret == it.ret && items[i].node == it.node; ++i)
-            lexes.push_back(it.term == END && !tables->moves->lexer ? 0 : tables->moves->lex(it.term, items[i].q));
-        out.push_back({tables->moves->open(it.term, it.ret, lexes), it.node});
+        for (; i < items.size() && items[i].term == it.term && items[i].ret == it.ret && items[i].node == it.node; ++i) {
+            u32 x = it.term == END && !tables->moves->lexer ? 0 : tables->moves->lex(it.term, items[i].q);
+            if (tables->moves->alive(x, it.term)) lexes.push_back(x);  // the engine keeps terminals that its lexeme cannot become
+        }
+        if (!lexes.empty()) out.push_back({tables->moves->open(it.term, it.ret, lexes), it.node});
     }
     return out;
 }

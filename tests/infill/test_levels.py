@@ -149,3 +149,13 @@ def test_slots_of_cpp_are_decided_with_a_few_tokens_first() -> None:
     assert status("int f() { g", Hole(1), "}") is Status.OPEN  # only `();`, which is none of the few
     assert status("int f() { g ( ", Hole(1), "}") is Status.DEAD
     assert status("int f() { (", Hole(1), "; }") is Status.DEAD
+
+
+def test_the_first_slot_of_a_long_tail_of_cpp_is_decided() -> None:
+    """What the last lexeme of the text before cannot become is no reading from which the end is far away."""
+    tokens = [*(bytes([byte]) for byte in range(256)), b"))", b"();", None]
+    constraint = weft.compile(weft.load("cpp"), weft.Vocabulary(tokens, [258]))
+    solver = constraint.solver(Canvas("int main() { (", Hole(200)))
+    assert {ord("a"), ord("("), ord("1"), ord(" ")} <= bits(solver.mask(0))
+    assert not {ord(")"), ord("}"), 256, 258} & bits(solver.mask(0))
+    assert solver.unknown == 0

@@ -150,6 +150,7 @@ bool Levels::open() {
 
 // Finds the live parts from the right end on, so that no question has to run far. In the tail most need not run at all.
 void Levels::look_right(std::size_t i) {
+    depth = 0;  // a question before may have met a limit
     std::size_t from = picks.size();
     if (side.tail < from) {
         const auto& places = front(side.tail);
@@ -185,12 +186,15 @@ u32 Levels::live(std::size_t i, u32 open) {
     if (u32 known = live_at(i).open.find(open); known != NONE) return known;
     Front& w = *wide[i];
     auto key = [&](u32 id) { return u64(moves->place(id).term) << 32 | moves->place(id).ret; };
-    if (w.places.size() && w.together.find(key(w.places[0].open)) == NONE)
+    if (w.places.size() && w.together.find(key(w.places[0].open)) == NONE) {
+        FlatMap together;  // whole or not at all: a union may meet a limit
         for (const Place& p : w.places) {
-            u32 all = w.together.find(key(p.open));
-            if (all == NONE) w.together.put(key(p.open), p.stacks);
-            else w.together.set(key(p.open), stacks->unite(all, p.stacks));
+            u32 all = together.find(key(p.open));
+            if (all == NONE) together.put(key(p.open), p.stacks);
+            else together.set(key(p.open), stacks->unite(all, p.stacks));
         }
+        w.together = std::move(together);
+    }
     u32 all = w.together.find(key(open));
     if (++depth > DEEP) too_deep();
     u32 part = all == NONE ? u32(Stacks::NOTHING) : kept(i, open, all);

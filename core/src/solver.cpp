@@ -16,7 +16,8 @@ void set(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
 }  // namespace
 
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
-constexpr u64 BRIEF_SETS = 2'000, BRIEF_READINGS = 50'000;  // what may be spent where an answer is hoped for, not owed
+constexpr u64 BRIEF = 50;          // one in so many of the limit may be spent where an answer is hoped for, not owed
+constexpr u64 READINGS_A_STATE = 25;
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
@@ -198,7 +199,7 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         if (is_open_with_few(before, found)) return true;
         if (is_dead_with_more()) return false;
-        if (brief) tables->stacks->allow(BRIEF_SETS, room()), tables->moves->allow(BRIEF_READINGS);
+        if (brief) allow_little();
     }
     return can_fill(*levels);
 }
@@ -276,6 +277,10 @@ void Solver::begin_call() {
 void Solver::allow_all() {
     effort = asked = 0, most_asked = ~u64(0);
     if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room()), tables->moves->allow(~u64(0));
+}
+
+void Solver::allow_little() {
+    tables->stacks->allow(max_states / BRIEF, room()), tables->moves->allow(max_states / BRIEF * READINGS_A_STATE);
 }
 
 // A stack of one pool in another one. Stacks may be deep, so what is under way is kept in a list.
@@ -433,7 +438,7 @@ std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
     bool quick = !with_few.empty() && constraint->special_ids.empty();  // special tokens are no bytes
     std::vector<u32> exact(words), doubtful;
     try {
-        if (quick) tables->stacks->allow(BRIEF_SETS, room()), tables->moves->allow(BRIEF_READINGS);
+        if (quick) allow_little();
         add_tokens(*levels, levels->living(pick), pick, exact.data(), nullptr);
         add_ends(*levels, pick, exact.data());
         std::copy(exact.begin(), exact.end(), out);
@@ -443,7 +448,7 @@ std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
         if (!quick) throw;
     }
     allow_all();
-    most_asked = BRIEF_SETS;
+    most_asked = max_states / BRIEF;
     std::vector<u32> more(words);
     u32 state = most_mask(element, more.data());
     alive.clear();  // was about all tokens
@@ -492,10 +497,11 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     constexpr std::size_t NEAR = 2;
     std::size_t pick = pick_of[element];
     auto picked = with_few.back()->all_picks();
+    const auto& all = levels->all_picks();
     auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
-        bool few = picked[k].words == tables->tokens.few || picked[k].words == tables->tokens.blank;
-        if (few) picked[k].words = tables->tokens.many;
-        return few || picked[k].words == tables->tokens.many || picked[k].words == tables->tokens.any;
+        if (all[k].words != tables->tokens.any) return false;
+        if (picked[k].words != tables->tokens.any) picked[k].words = tables->tokens.many;
+        return true;
     };
     for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
     for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
@@ -531,7 +537,7 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
     each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
         u32 yes = known.find(to);
         if (yes == NONE) {
-            if (++different > BRIEF_SETS) throw LimitFault("tokens lead to too many different readings", BRIEF_SETS, different, "leave fewer slots open");
+            if (++different > max_states / BRIEF) throw LimitFault("tokens lead to too many different readings", max_states / BRIEF, different, "leave fewer slots open");
             known.put(to, yes = constraint->engine->joins(to, *right));
         }
         for (u32 r = from_rank; yes && r < end; ++r) set(joining.data(), trie.ranked[r]);

@@ -113,6 +113,7 @@ class Solver : private Reader {
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
     void begin_call();
     void allow_all();
+    void allow_little();
     u64 room() const;                              // bytes for the tables of canvases
     template <class Size, class At, class Make>
     u32 copy_stack(u32 node, FlatMap& done, const Size& size, const At& at, const Make& make);

@@ -21,7 +21,7 @@ from weft.grammar.lark import from_lark
 from weft.grammar.regex import from_regex
 from weft.grammar.verdict import Status
 from weft.infill.canvas import Canvas, Hole
-from weft.infill.solver import Solver
+from weft.infill.solver import Solver, SolverLimits
 
 EFFORT = float(os.environ.get("WEFT_TEST_EFFORT", "1"))
 LONG = "k" * 220
@@ -128,8 +128,9 @@ case_of = cache(Case)
 NAMES = [*(f"lexed {name}" for name in LARK), *GBNF]
 
 
-def solver_of(constraint: Constraint, elements: list[Element]) -> Solver:
-    return constraint.solver(Canvas(*([e] if isinstance(e, int) else Hole(1) if e is None else e for e in elements)))
+def solver_of(constraint: Constraint, elements: list[Element], limits: SolverLimits | None = None) -> Solver:
+    canvas = Canvas(*([e] if isinstance(e, int) else Hole(1) if e is None else e for e in elements))
+    return constraint.solver(canvas, limits=limits)
 
 
 def open_canvas(rng: random.Random, case: Case, length: int) -> list[Element]:
@@ -183,6 +184,28 @@ def test_every_mask_of_a_canvas_is_what_all_fillings_say(name: str) -> None:
             expected = case.truth.admitted(elements, [(places[position], token) for position, token in proposals])
             assert solver.admit(proposals) == proposals[: len(expected)], (elements, proposals)
     assert min(seen.values()) > 2, seen
+
+
+# Masks from below and from above, where the exact way is not allowed to take long
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mask_between_two_bounds_is_the_exact_one_or_unknown(name: str) -> None:
+    case = case_of(name)
+    rng = random.Random(f"bounds {name}")
+    limits = SolverLimits(max_states=300)  # a fiftieth of which may be spent on the exact way
+    decided = 0
+    for _ in range(int(12 * EFFORT)):
+        elements = open_canvas(rng, case, rng.randint(4, LONGEST.get(name, 9)))
+        exact = solver_of(case.constraint, elements)
+        brief = solver_of(case.constraint, elements, limits)
+        for position, token_id in enumerate(exact.ids):
+            before = brief.unknown
+            if token_id is None and exact.verdict.status is brief.verdict.status:
+                mask = brief.mask(position)
+                assert brief.unknown > before or bits(mask) == bits(exact.mask(position)), (elements, position)
+                decided += brief.unknown == before
+    assert decided > 5
 
 
 # Counted repeats: words are read once, far from the bounds

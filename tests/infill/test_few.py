@@ -102,6 +102,10 @@ GBNF = {
         ["a", "n", "d", "an", "nd", " ", "or", "(", ")", "))", "not", "t("],
         'root ::= any\nany ::= all (" or " all)*\nall ::= one (" and " one)*\none ::= "not"? ("a" | "(" any ")")',
     ),
+    "two callees": (
+        ["((a", "(b", "((b", "(a", ")", "))", ")))", "[", "]", "])", "a", "b"],
+        'root ::= "(" (p | q | root) ")"\np ::= ("a" | "[" p "]")+\nq ::= "b" | "[" q "]"',
+    ),
     "special tokens": (["x", "(", ")", "))", "x)"], 'root ::= item+\nitem ::= "(" item* ")" | "x" <|a|> | <|b|>'),
 }
 
@@ -183,7 +187,7 @@ def test_every_mask_of_a_canvas_is_what_all_fillings_say(name: str) -> None:
                 )
             expected = case.truth.admitted(elements, [(places[position], token) for position, token in proposals])
             assert solver.admit(proposals) == proposals[: len(expected)], (elements, proposals)
-    assert min(seen.values()) > 2, seen
+    assert min(seen.values()) > 2 or EFFORT < 1, seen
 
 
 # Masks from below and from above, where the exact way is not allowed to take long

@@ -197,7 +197,8 @@ def _answer(
     given = dlm.encode(task.given) if task.given else []
     canvas = weft.Canvas(given, Hole(length))
     try:
-        result = weft.denoise(dlm, task.prompt, constraint, canvas=canvas, block=block, policy=policy)
+        masks = task.kind == "JSON"  # those of C++ are dear: tokens are tried one by one
+        result = weft.denoise(dlm, task.prompt, constraint, canvas=canvas, block=block, policy=policy, masks=masks)
     except BudgetExceeded as error:
         return {"text": None, "gave_up": str(error), "valid": False, "parses": False, "right": False}
     assert result.history is not None

@@ -30,6 +30,7 @@ from weft.errors import BudgetExceeded, VocabularyError, WeftError
 from weft.infill.canvas import Canvas, Hole
 
 _ROWS_AT_ONCE = 32  # bounds the memory of softmax over a large vocabulary
+_TRIES_UNMASKED = 64  # tokens tried in a slot whose mask is not known
 _TRIES_PER_SLOT = 16  # tokens tried in a slot when the constraint could settle nothing that the policy wanted
 
 
@@ -45,6 +46,7 @@ def denoise(
     max_steps: int | None = None,
     temperature: float = 0.0,
     seed: int | None = None,
+    masks: bool = True,
 ) -> Result:
     """A text that a masked-diffusion model writes by filling a canvas; always a sentence if a constraint is given.
 
@@ -59,6 +61,9 @@ def denoise(
             a sample of it if `temperature` is not 0. No limit if None.
         temperature: 0 takes the best token of each slot, otherwise tokens are drawn.
         seed: of every random choice.
+        masks: False tries tokens of a slot in the order of their scores, one by one, until the constraint takes one: the
+            same token, without the mask of the slot, which is dear under the grammar of a programming language. The
+            confidence is then that among all tokens that were not refused.
     Returns:
         A Result whose text ends before the first end token; `holes` and `history` are about the whole canvas.
     Raises:
@@ -86,7 +91,7 @@ def denoise(
                 hint="Vocabulary(tokens, eos) with None in its place",
             )
         solver = constraint.solver(canvas)
-    run = _Run(dlm, vocabulary, solver, canvas, prompt, temperature, seed)
+    run = _Run(dlm, vocabulary, solver, canvas, prompt, temperature, seed, masks)
     run.check_start()
     run.propagate()
     window, step, open_at_entry = range(0), 0, 0
@@ -180,10 +185,11 @@ class _Run:
         prompt: str | Sequence[int],
         temperature: float,
         seed: int | None,
+        masks: bool,
     ):
         self.dlm, self.vocabulary, self.solver, self.canvas = dlm, vocabulary, solver, canvas
         self.prompt = dlm.encode(prompt) if isinstance(prompt, str) else [int(t) for t in prompt]
-        self.temperature = temperature
+        self.temperature, self.masks = temperature, masks
         self.rng = np.random.default_rng(seed)
         self.noise: torch.Generator | None = None
         self.start = [x if isinstance(x, int) else None for x in canvas.positions]
@@ -254,19 +260,17 @@ class _Run:
         confidence = np.zeros(length)
         positions: list[int] = []
         masks: list[Mask] = []
-        with self.clock.time("constraint"):
-            for position in window:
-                if self.ids[position] is not None:
-                    continue
-                try:
-                    mask = self.solver.mask(position)
-                except BudgetExceeded:
-                    self.unknown += 1
-                    continue
-                if mask.any():
-                    positions.append(position)
-                    masks.append(mask)
         chunks: list[tuple[list[int], torch.Tensor]] = []
+        for position in window:
+            if self.ids[position] is not None:
+                continue
+            mask = self._mask(position) if self.masks else None
+            if mask is not None and mask.any():
+                positions.append(position)
+                masks.append(mask)
+            elif mask is None and (found := self._first_that_fits(logits, position)):
+                token[position], confidence[position], row = found
+                chunks.append(([position], row))
         with self.clock.time("sampling"):
             for first in range(0, len(positions), _ROWS_AT_ONCE):
                 at = positions[first : first + _ROWS_AT_ONCE]
@@ -284,7 +288,7 @@ class _Run:
             return out
 
         is_open = np.zeros(length, bool)
-        is_open[positions] = True
+        is_open[positions + [at[0] for at, _ in chunks]] = True
         prediction = Prediction(
             is_open,
             confidence,
@@ -296,6 +300,35 @@ class _Run:
             rng=self.rng,
         )
         return prediction, token
+
+    def _mask(self, position: int) -> Mask | None:
+        """None where it is not known."""
+        before = self.solver.unknown
+        with self.clock.time("constraint"):
+            try:
+                mask = self.solver.mask(position)
+            except BudgetExceeded:
+                self.unknown += 1
+                return None
+        return mask if self.solver.unknown == before else None
+
+    def _first_that_fits(self, logits: torch.Tensor, position: int) -> tuple[int, float, torch.Tensor] | None:
+        """The token that a mask would have let win, its confidence, and the scores without the tokens that were refused.
+
+        With Gumbel noise the order is one of draws without replacement, so the first that fits is a draw under the mask.
+        """
+        with self.clock.time("sampling"):
+            row = _finite(logits[[position]])  # (1, vocab)
+            order = gumbel(row, self.temperature, self._noise(row.device))[0].topk(min(_TRIES_UNMASKED, row.shape[1]))
+            tried = order.indices.tolist()
+        for token_id in tried:
+            with self.clock.time("constraint"):
+                fits = token_id < self.vocabulary.size and bool(self.solver.admit([(position, token_id)]))
+            if fits:
+                return token_id, float((row[0, token_id] - row[0].logsumexp(dim=-1)).exp()), row
+            row[0, token_id] = -np.inf
+        self.unknown += 1
+        return None
 
     def _admit(self, proposals: Sequence[tuple[int, int]]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Commits the proposals one given the other, leaving out those that do not fit."""

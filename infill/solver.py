@@ -156,7 +156,7 @@ class Solver:
         out = {}
         state = self._states[-1]
         for position, element in enumerate(self._places):
-            if state[element][0] == SLOT:
+            if state[element][0] == SLOT and not self._is_free(element):
                 mask = self.mask(position)
                 words = np.flatnonzero(mask)
                 if len(words) == 1 and int(mask[words[0]]).bit_count() == 1:
@@ -267,6 +267,12 @@ class Solver:
         return twin
 
     # Inside
+
+    def _is_free(self, element: int) -> bool:
+        try:
+            return bool(self._analysis().is_free(element))
+        except BudgetExceeded:
+            return False
 
     def _analysis(self, state: tuple[Element, ...] | None = None) -> _core.Solver:
         state = self._states[-1] if state is None else state

@@ -408,6 +408,7 @@ NB_MODULE(_core, m) {
             return out;
         })
         .def("admit", &Solver::admit, nb::call_guard<nb::gil_scoped_release>())
+        .def("is_free", &Solver::is_free, "element"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("can_close", &Solver::can_close, "element"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("witness", [](Solver& self) {
             std::string s;

@@ -439,7 +439,7 @@ std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
     std::vector<u32> exact(words), doubtful;
     try {
         if (quick) allow_little();
-        add_tokens(*levels, levels->living(pick), pick, exact.data(), nullptr);
+        add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
         add_ends(*levels, pick, exact.data());
         std::copy(exact.begin(), exact.end(), out);
         allow_all();
@@ -448,7 +448,7 @@ std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
         if (!quick) throw;
     }
     allow_all();
-    most_asked = max_states / BRIEF;
+    most_asked = max_states / BRIEF, tables->stacks->allow(max_states / 4, room());
     std::vector<u32> more(words);
     u32 state = most_mask(element, more.data());
     alive.clear();  // was about all tokens
@@ -543,6 +543,26 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
         for (u32 r = from_rank; yes && r < end; ++r) set(joining.data(), trie.ranked[r]);
     }, tokens.data());
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
+}
+
+// Whether a few fillings show two tokens that may stand in a slot. A no says nothing.
+bool Solver::is_free(u32 element) {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || with_few.empty()) return false;
+    begin_call();
+    Levels& few = *with_few.back();
+    std::size_t pick = pick_of[element];
+    u32 found = 0;
+    try {
+        for (u32 state : parts_of(few.front(pick))) {
+            each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to) {
+                if (found < 2 && lives(few, pick + 1, to)) found += end - from_rank;
+            }, few_mask().data());
+            if (found > 1) return true;
+        }
+    } catch (const LimitFault&) {
+    }
+    return false;
 }
 
 // Whether proposals can be put into their slots together. brief: it is not known where that takes long.

@@ -49,6 +49,7 @@ class Solver : private Reader {
     void mask(u32 element, u32* out);
     // How many of these tokens, from the first one on, can be put into their slots together.
     u32 admit(const std::vector<std::pair<u32, u32>>& proposals);  // (element, token)
+    bool is_free(u32 element);            // at least two tokens may stand in the slot, and that is seen at once
     bool can_close(u32 element);          // an elastic hole
     std::string witness();                // the whole text, with as little as possible in elastic holes
     u32 least_bytes(u32 element);         // fewest bytes in an elastic hole, from what is written there on

@@ -13,6 +13,10 @@ void Stacks::check_size() const {
     if (bytes() > max_bytes) throw LimitFault("the readings of the canvas take too much memory", max_bytes, bytes(), "raise cache_bytes of Limits, or leave fewer slots open");
 }
 
+void Stacks::step() {
+    if (++steps > most_steps) throw LimitFault("the canvas has too many different readings", most_steps, steps, "raise max_states, or leave fewer slots open");
+}
+
 u32 Stacks::known(const FlatMap& done, bool meet, u32 a, u32 b) const {
     if (a == b) return a;
     if (a == NOTHING || b == NOTHING) return meet ? u32(NOTHING) : a + b - NOTHING;
@@ -49,6 +53,7 @@ u32 Stacks::combine(FlatMap& done, bool meet, u32 a, u32 b) {
             }
         }
         if (waits) continue;
+        step();
         done.put(key(f.a, f.b), intern(entries.data() + f.base, entries.size() - f.base));
         entries.resize(f.base);
         open.pop_back();
@@ -64,6 +69,7 @@ bool Stacks::is_part(u32 a, u32 b, u32 depth) {
     if (n > m || depth > DEEP) return false;
     u64 k = u64(a) << 32 | b;
     if (u32 known = parts.find(k); known != NONE) return known != 0;
+    step();
     bool yes = true;
     for (std::size_t i = 0, j = 0; i < n && yes; ++i, ++j) {
         u32 ret = nodes.begin(a)[i].ret;

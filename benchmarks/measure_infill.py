@@ -109,7 +109,7 @@ def run_stages(engine: Weft, job: Json) -> Json:
     if refused:
         return refused
     stages = [Stage(engine, job["padded"], job["order"], per_cent) for per_cent in job["stages"]]
-    for ask in (Stage.ask, Stage.ask_all, Stage.retry):
+    for ask in (Stage.ask, Stage.ask_mask, Stage.ask_all, Stage.retry):
         started = time.process_time()
         for stage in stages:
             if time.process_time() - started < PATIENCE_S:
@@ -137,17 +137,31 @@ class Stage:
         solver = self.solver = timed.verdict("verdict", lambda: self.engine.constraint.solver(canvas))
         if solver is None:
             return
-        timed.mask("mask", solver, *proposals[-1])
         admitted = timed("admit", lambda: solver.admit(proposals))
         if admitted is not None and len(admitted) < len(proposals):
             (timed.unknown if solver.unknown else timed.wrong).append("admit")
         twin = solver.fork()
         timed.verdict("commit", lambda: _committed(twin, dict(proposals)))
 
+    def ask_mask(self) -> None:
+        if self.solver is not None:
+            self.timed.mask("mask", self.solver, *self.proposals[-1])
+
     def ask_all(self) -> None:
         solver = self.solver
-        if solver is not None:
-            self.timed("all masks", lambda: [solver.mask(position) for position in self.open])
+        if solver is None:
+            return
+
+        def masks() -> None:
+            started = time.process_time()
+            for position in self.open:
+                solver.mask(position)
+                if time.process_time() - started > PATIENCE_S:
+                    raise BudgetExceeded("all masks take too long")
+
+        self.timed("all masks", masks)
+        if "all masks" in self.timed.unknown:
+            del self.timed.us["all masks"]
 
     def retry(self) -> None:
         """The published way to commit the proposals."""

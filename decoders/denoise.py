@@ -61,9 +61,9 @@ def denoise(
             a sample of it if `temperature` is not 0. No limit if None.
         temperature: 0 takes the best token of each slot, otherwise tokens are drawn.
         seed: of every random choice.
-        masks: False tries tokens of a slot in the order of their scores, one by one, until the constraint takes one: the
-            same token, without the mask of the slot, which is dear under the grammar of a programming language. The
-            confidence is then that among all tokens that were not refused.
+        masks: False tries tokens of a slot in the order of their scores, one by one, until the constraint takes one:
+            the same token, without the mask of the slot, which is dear under the grammar of a programming language.
+            The confidence is then that among all tokens that were not refused.
     Returns:
         A Result whose text ends before the first end token; `holes` and `history` are about the whole canvas.
     Raises:
@@ -313,9 +313,9 @@ class _Run:
         return mask if self.solver.unknown == before else None
 
     def _first_that_fits(self, logits: torch.Tensor, position: int) -> tuple[int, float, torch.Tensor] | None:
-        """The token that a mask would have let win, its confidence, and the scores without the tokens that were refused.
+        """The token that a mask would have let win, its confidence, and the scores without what was refused.
 
-        With Gumbel noise the order is one of draws without replacement, so the first that fits is a draw under the mask.
+        With Gumbel noise the order is one of draws without replacement: the first that fits is a draw under the mask.
         """
         with self.clock.time("sampling"):
             row = _finite(logits[[position]])  # (1, vocab)

@@ -138,7 +138,7 @@ def infill(
     only: Annotated[str, typer.Option(help="Only these tasks.")] = ",".join(infill_part.TASKS),
     seed: int = 20261123,
     cpu: Cpu = LAST_CPU,
-    limit_s: Limit = 10.0,
+    limit_s: Limit = 40.0,
 ) -> None:
     """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
     jobs = infill_part.jobs(load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed)

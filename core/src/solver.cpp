@@ -18,6 +18,7 @@ void set(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
 constexpr u64 BRIEF = 50;          // one in so many of the limit may be spent where an answer is hoped for, not owed
 constexpr u64 READINGS_A_STATE = 25;
+constexpr std::size_t MOST_DOUBTFUL = 4096;  // tokens times elements: what one try costs grows with the canvas
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
@@ -432,34 +433,48 @@ void Solver::mask(u32 element, u32* out) {
 // Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
 // not; nearly always that is all. Returns the tokens about which the two do not agree.
 std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
-    constexpr std::size_t MOST_DOUBTFUL = 64;
     std::size_t pick = pick_of[element];
-    const u32 words = constraint->vocabulary->words();
-    bool quick = !with_few.empty() && constraint->special_ids.empty();  // special tokens are no bytes
-    std::vector<u32> exact(words), doubtful;
-    try {
-        if (quick) allow_little();
+    auto exactly = [&] {
+        std::vector<u32> exact(constraint->vocabulary->words());
         add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
         add_ends(*levels, pick, exact.data());
         std::copy(exact.begin(), exact.end(), out);
+        return std::vector<u32>();
+    };
+    if (with_few.empty() || !constraint->special_ids.empty()) return exactly();  // special tokens are no bytes
+    try {
+        allow_little();
+        auto none = exactly();
         allow_all();
-        return {};
+        return none;
     } catch (const LimitFault&) {
-        if (!quick) throw;
     }
+    try {
+        return between(element, out);
+    } catch (const LimitFault&) {
+    }
+    alive.clear(), allow_all();
+    return exactly();
+}
+
+// What a few fillings let stand, and the tokens about which any bytes in place of the other slots do not agree with them.
+std::vector<u32> Solver::between(std::size_t element, u32* out) {
+    const u32 words = constraint->vocabulary->words();
+    const std::size_t most_doubtful = std::max<std::size_t>(8, MOST_DOUBTFUL / picks);
+    std::vector<u32> more(words), least(words), doubtful;
     allow_all();
     most_asked = max_states / BRIEF, tables->stacks->allow(max_states / 4, room());
-    std::vector<u32> more(words);
     u32 state = most_mask(element, more.data());
     alive.clear();  // was about all tokens
-    least_mask(element, out, more.data());
+    least_mask(element, least.data(), more.data());
     alive.clear();
-    for (u32 i = 0; i < words; ++i) more[i] &= ~out[i];
+    for (u32 i = 0; i < words; ++i) more[i] &= ~least[i];
     allow_all();
     keep_joining(element, state, more);
     for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
         if (more[t >> 5] >> (t & 31) & 1) doubtful.push_back(t);
-    if (doubtful.size() > MOST_DOUBTFUL) throw LimitFault("too many tokens would have to be tried one by one", MOST_DOUBTFUL, doubtful.size(), "leave fewer slots open");
+    if (doubtful.size() > most_doubtful) throw LimitFault("too many tokens would have to be tried one by one", most_doubtful, doubtful.size(), "leave fewer slots open");
+    std::copy(least.begin(), least.end(), out);
     return doubtful;
 }
 

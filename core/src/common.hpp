@@ -1,6 +1,7 @@
 // Shared small things: errors with a place, limits, hashing, a bounded budget.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +19,13 @@ using u32 = std::uint32_t;
 using u64 = std::uint64_t;
 
 constexpr u32 NONE = 0xFFFFFFFFu;
+
+template <class T>
+void sort_unique(std::vector<T>& v) {
+    if (v.size() < 2) return;
+    std::sort(v.begin(), v.end());
+    v.erase(std::unique(v.begin(), v.end()), v.end());
+}
 
 // A mistake in what the user gave us. `offset` is a byte offset into `source`, the regex that is being read, or -1.
 struct GrammarFault : std::runtime_error {

@@ -37,20 +37,12 @@ u32 Vocabulary::special_named(const std::string& name) const {
 }
 
 void Engine::try_all(const Trie& trie, u32 state, Suffix& suffix, u32* mask, const u32* only) {
-    std::vector<u32> wanted;  // ranks
-    for (u32 r = 0; only && r < trie.ranked.size(); ++r)
-        if (only[trie.ranked[r] >> 5] >> (trie.ranked[r] & 31) & 1) wanted.push_back(r);
-    std::size_t next = 0;
+    Wanted wanted(trie, only);
     FlatMap known;  // where a state does not join, nothing that goes on from there does: the hole could have held it
     std::vector<std::pair<u32, u32>> path{{trie.nodes(), state}};
     for (u32 n = 1; n < trie.nodes();) {
         while (n >= path.back().first) path.pop_back();
-        while (next < wanted.size() && wanted[next] < trie.rank[n]) ++next;
-        if (only && (next == wanted.size() || wanted[next] >= trie.rank[trie.end[n]])) {
-            n = trie.end[n];
-            continue;
-        }
-        u32 to = step(path.back().second, trie.byte[n]), yes = to ? known.find(to) : 0;
+        u32 to = wanted.any(n, trie.end[n]) ? step(path.back().second, trie.byte[n]) : 0, yes = to ? known.find(to) : 0;
         if (yes == NONE) known.put(to, yes = joins(to, suffix));
         if (!yes) {
             n = trie.end[n];

@@ -2,13 +2,6 @@
 
 namespace weft {
 
-template <class T>
-static void sort_unique(std::vector<T>& v) {
-    if (v.size() < 2) return;
-    std::sort(v.begin(), v.end());
-    v.erase(std::unique(v.begin(), v.end()), v.end());
-}
-
 void Frontiers::reset() {
     items.clear(), nodes.clear(), places_.clear(), closures.clear(), lists.clear(), unions.clear(), steps.clear(), has_reads.clear(), read_sets.clear();
     groups.clear(), group_at.clear();

@@ -4,12 +4,6 @@ namespace weft {
 
 namespace {
 
-template <class T>
-void sort_unique(std::vector<T>& v) {
-    std::sort(v.begin(), v.end());
-    v.erase(std::unique(v.begin(), v.end()), v.end());
-}
-
 bool has(const TermBits& bits, u32 t) { return bits[t >> 6] >> (t & 63) & 1; }
 
 // Entries are sorted by what they return to.

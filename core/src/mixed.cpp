@@ -9,10 +9,10 @@ namespace weft {
 u32 Solver::fixed(std::size_t element, u32 state) { return elements[element].kind == Element::Slot ? state : read(element, state); }
 
 // After what is open in it.
-u32 Solver::opened(std::size_t element, u32 state) {
+u32 Solver::opened(std::size_t element, u32 state, bool few) {
     if (state == 0) return 0;
     if (elements[element].kind == Element::Hole) return constraint->engine->hole(state);
-    return elements[element].kind == Element::Slot ? any_token(state, false) : state;
+    return elements[element].kind == Element::Slot ? any_token(state, few) : state;
 }
 
 u32 Solver::any_token(u32 state, bool few) {
@@ -29,22 +29,11 @@ u32 Solver::any_token(u32 state, bool few) {
         constraint->engine->places(to, some);
         all.insert(all.end(), some.begin(), some.end());
     };
-    each_token(*constraint->engine, trie, state, [&](u32, u32, u32 to) { add(to); }, few ? few_mask().data() : nullptr);
+    each_token(*constraint->engine, trie, state, [&](u32, u32, u32 to) { add(to); }, few ? trie.one_byte.data() : nullptr);
     for_each_special(state, [&](u32, u32 to) { add(to); });
     u32 out = all.empty() ? 0 : constraint->engine->state_at(all);
     known.put(state, out);
     return out;
-}
-
-// One token for every byte: whatever can be written can be written with them.
-const std::vector<u32>& Solver::few_mask() {
-    const Trie& trie = *constraint->vocabulary->trie;
-    if (few_tokens.empty()) {
-        few_tokens.assign(trie.words(), 0);
-        for (u32 b = 0; b < 256; ++b)
-            if (u32 n = trie.root_child[b]; n != NONE && trie.token[n] != NONE) few_tokens[trie.token[n] >> 5] |= 1u << (trie.token[n] & 31);
-    }
-    return few_tokens;
 }
 
 bool Solver::slots_after(std::size_t element) const {
@@ -76,10 +65,10 @@ bool Solver::can_end(std::size_t i, u32 state, bool few) {
         if (end) return false;
         if (!slots_after(i)) {
             if (elements[i].kind == Element::Hole) return constraint->engine->joins(state, right_of(i, true));
-            state = slot ? any_token(state, few) : state;
+            state = opened(i, state, few);
             return state != 0 && constraint->engine->joins(state, right_of(i, false));
         }
-        state = fixed_or_end(i + 1, slot ? any_token(state, few) : opened(i, state));
+        state = fixed_or_end(i + 1, opened(i, state, few));
     }
     return false;
 }
@@ -96,17 +85,16 @@ bool Solver::lives_behind(std::size_t element, u32 state) {
 
 void Solver::mixed_mask(std::size_t element, u32* out) {
     const Trie& trie = *constraint->vocabulary->trie;
-    auto set = [&](u32 t) { out[t >> 5] |= 1u << (t & 31); };
     bool slot = elements[element].kind == Element::Slot;
     if (!ends_before(element)) {
         u32 state = left_of(element);
         for (const TokenGroup& g : groups(state)) {
             if (!slot && g.ranges.empty()) continue;  // special tokens are no text of a hole
-            if (slot ? lives_behind(element, g.to) : lives_from(element, g.to)) g.each(trie, set);
+            if (slot ? lives_behind(element, g.to) : lives_from(element, g.to)) g.each(trie, [&](u32 t) { set_token(out, t); });
         }
     }
     if (slot && may_have_ended(element + 1))
-        for (u32 e : constraint->vocabulary->eos) set(e);
+        for (u32 e : constraint->vocabulary->eos) set_token(out, e);
 }
 
 // Whether end tokens may stand in a slot to the left of an element, and nothing but end tokens from there on.

@@ -9,12 +9,6 @@
 
 namespace weft {
 
-namespace {
-
-void set(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
-
-}  // namespace
-
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
 constexpr u64 BRIEF = 50;          // one in so many of the limit may be spent where an answer is hoped for, not owed
 constexpr u64 READINGS_A_STATE = 25;
@@ -422,7 +416,7 @@ void Solver::mask(u32 element, u32* out) {
         auto doubtful = slot_mask(inner, out);
         guard.unlock();
         for (u32 token : doubtful)
-            if (fits({{element, token}}, true)) set(out, token);
+            if (fits({{element, token}}, true)) set_token(out, token);
         return;
     }
     std::size_t at = open_hole(element);
@@ -472,7 +466,7 @@ std::vector<u32> Solver::between(std::size_t element, u32* out) {
     allow_all();
     keep_joining(element, state, more);
     for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
-        if (more[t >> 5] >> (t & 31) & 1) doubtful.push_back(t);
+        if (has_token(more.data(), t)) doubtful.push_back(t);
     if (doubtful.size() > most_doubtful) throw LimitFault("too many tokens would have to be tried one by one", most_doubtful, doubtful.size(), "leave fewer slots open");
     std::copy(least.begin(), least.end(), out);
     return doubtful;
@@ -491,10 +485,10 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
         if (more)
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
-                for (u32 r = from_rank; r < end; ++r) set(out, trie.ranked[r]);
+                trie.set_ranks(from_rank, end, out);
             }, open.data());
         for_each_special(state, [&](u32 token, u32 to_state) {
-            if (lives(some, pick + 1, to_state)) set(out, token);
+            if (lives(some, pick + 1, to_state)) set_token(out, token);
         });
     }
 }
@@ -502,7 +496,7 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
 void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
     for (std::size_t i = 0; i <= pick; ++i)  // the text may have ended at any place before
         if (some.ends_before(i)) {
-            for (u32 e : constraint->vocabulary->eos) set(out, e);
+            for (u32 e : constraint->vocabulary->eos) set_token(out, e);
             return;
         }
 }
@@ -555,7 +549,7 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
             if (++different > max_states / BRIEF) throw LimitFault("tokens lead to too many different readings", max_states / BRIEF, different, "leave fewer slots open");
             known.put(to, yes = constraint->engine->joins(to, *right));
         }
-        for (u32 r = from_rank; yes && r < end; ++r) set(joining.data(), trie.ranked[r]);
+        if (yes) trie.set_ranks(from_rank, end, joining.data());
     }, tokens.data());
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
 }
@@ -572,7 +566,7 @@ bool Solver::is_free(u32 element) {
         for (u32 state : parts_of(few.front(pick))) {
             each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to) {
                 if (found < 2 && lives(few, pick + 1, to)) found += end - from_rank;
-            }, few_mask().data());
+            }, constraint->vocabulary->trie->one_byte.data());
             if (found > 1) return true;
         }
     } catch (const LimitFault&) {

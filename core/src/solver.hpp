@@ -74,14 +74,11 @@ class Solver : private Reader {
     u32 state_of(const std::vector<Place>& places);
     bool lives(Levels& some, std::size_t pick, u32 state);  // an engine state that some filling leads to: can the rest be completed?
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
-    // Of an elastic hole in our count of elements: the engine state to the left of what may be appended, and what stands to the right of
-    // it when it is open, or when it ends here.
     // Slots behind an open elastic hole; see mixed.cpp.
     u32 fixed(std::size_t element, u32 state);
     u32 fixed_or_end(std::size_t element, u32 state);
-    u32 opened(std::size_t element, u32 state);
-    u32 any_token(u32 state, bool few);
-    const std::vector<u32>& few_mask();
+    u32 opened(std::size_t element, u32 state, bool few = false);
+    u32 any_token(u32 state, bool few);            // few: of those of one byte, with which all can be written
     bool slots_after(std::size_t element) const;
     bool is_open_mixed();
     bool lives_from(std::size_t element, u32 state);
@@ -90,6 +87,8 @@ class Solver : private Reader {
     bool may_have_ended(std::size_t element);
     void mixed_mask(std::size_t element, u32* out);
     std::size_t open_hole(u32 element) const;      // in the caller's count
+    // Of an elastic hole in our count of elements: the engine state to the left of what may be appended, and what stands to the right of
+    // it when it is open, or when it ends here.
     u32 left_of(std::size_t element);
     Suffix& right_of(std::size_t element, bool when_open);
     void take_rights(const Solver& before);
@@ -139,7 +138,6 @@ class Solver : private Reader {
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
-    std::vector<u32> few_tokens;
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
     u64 asked = 0, most_asked = ~u64(0);           // states of which it was found whether they live
     FlatMap after_any, after_few;                  // like the following

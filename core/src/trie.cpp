@@ -74,7 +74,9 @@ void Trie::link() {
     kid_at.reserve(n + 1);
     chars.assign(n, 0);
     all.assign(words(), 0);
-    for (u32 t : ranked) all[t >> 5] |= 1u << (t & 31);
+    set_ranks(0, u32(ranked.size()), all.data());
+    one_byte.assign(words(), 0);
+    for (u32 c = 1; c < n; c = end[c]) set(c, one_byte.data());
     for (u32 v = 0; v < n; ++v) {
         kid_at.push_back(u32(kid.size()));
         for (u32 c = v + 1; c < end[v]; c = end[c]) {

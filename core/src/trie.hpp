@@ -14,6 +14,9 @@
 
 namespace weft {
 
+inline void set_token(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
+inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
+
 struct Trie {
     std::vector<u8> byte;
     std::vector<u32> end;
@@ -31,7 +34,7 @@ struct Trie {
     std::vector<u32> text;    // per node: index into `texts` or NONE: a small subtree, or not UTF-8 read from the node on
     std::vector<ByteSet> texts;  // the first bytes of all characters below
     std::vector<u8> cuts;        // parallel to `texts`: some token below ends inside a character
-    std::vector<u32> all;        // bit mask of all tokens
+    std::vector<u32> all, one_byte;  // bit masks: of all tokens, and of those of one byte
     u32 root_child[256];         // NONE where no token begins with the byte
     u32 longest = 0;             // bytes of the longest token
     u32 vocab_size = 0;
@@ -45,12 +48,11 @@ struct Trie {
         auto it = std::lower_bound(from, to, b);
         return it != to && *it == b ? kid[std::size_t(it - kid_byte.begin())] : NONE;
     }
-    void set(u32 node, u32* mask) const {
-        for (u32 k = rank[node]; k < rank[node + 1]; ++k) mask[ranked[k] >> 5] |= 1u << (ranked[k] & 31);
-    }
+    void set(u32 node, u32* mask) const { set(node, node + 1, mask); }
     // The tokens of the nodes from..to - 1.
-    void set(u32 from, u32 to, u32* mask) const {
-        for (u32 k = rank[from]; k < rank[to]; ++k) mask[ranked[k] >> 5] |= 1u << (ranked[k] & 31);
+    void set(u32 from, u32 to, u32* mask) const { set_ranks(rank[from], rank[to], mask); }
+    void set_ranks(u32 from, u32 to, u32* mask) const {
+        for (u32 k = from; k < to; ++k) set_token(mask, ranked[k]);
     }
     void clear(u32 from, u32 to, u32* mask) const {
         for (u32 k = rank[from]; k < rank[to]; ++k) mask[ranked[k] >> 5] &= ~(1u << (ranked[k] & 31));
@@ -61,6 +63,26 @@ struct Trie {
     void index();
     void link();
     void summarise();
+};
+
+// The tokens of a mask along a walk over the trie.
+class Wanted {
+  public:
+    Wanted(const Trie& t, const u32* only) : trie(t), all(!only) {  // without `only` all are wanted
+        for (u32 r = 0; only && r < t.ranked.size(); ++r)
+            if (has_token(only, t.ranked[r])) ranks.push_back(r);
+    }
+    // Whether one of them ends at the nodes n..end - 1. What is asked about never lies before what was asked about.
+    bool any(u32 n, u32 end) {
+        while (next < ranks.size() && ranks[next] < trie.rank[n]) ++next;
+        return all || (next < ranks.size() && ranks[next] < trie.rank[end]);
+    }
+
+  private:
+    const Trie& trie;
+    bool all;
+    std::vector<u32> ranks;
+    std::size_t next = 0;
 };
 
 }  // namespace weft

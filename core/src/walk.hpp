@@ -41,29 +41,18 @@ void each_token(Engine& engine, const Trie& trie, u32 start, const Visit& visit,
         u32 text = trie.text[n];
         return text != NONE && !trie.cuts[text] && loops_on_text(s, trie.texts[text]);
     };
-    std::vector<u32> wanted;  // ranks
-    for (u32 r = 0; only && r < trie.ranked.size(); ++r)
-        if (only[trie.ranked[r] >> 5] >> (trie.ranked[r] & 31) & 1) wanted.push_back(r);
-    std::size_t next = 0;
+    Wanted wanted(trie, only);
     std::vector<std::pair<u32, u32>> path{{trie.nodes(), start}};
     for (u32 n = 1; n < trie.nodes();) {
         while (n >= path.back().first) path.pop_back();
-        if (only) {
-            while (next < wanted.size() && wanted[next] < trie.rank[n]) ++next;
-            if (next == wanted.size()) return;
-            if (wanted[next] >= trie.rank[trie.end[n]]) {
-                n = trie.end[n];
-                continue;
-            }
-        }
-        u32 to = engine.step(path.back().second, trie.byte[n]), end = trie.end[n];
+        u32 end = trie.end[n], to = wanted.any(n, end) ? engine.step(path.back().second, trie.byte[n]) : 0;
         if (to == 0) {
             n = end;
             continue;
         }
         bool whole = end - n > LARGE && unchanged(n, to);
         u32 last = whole ? end : n + 1;
-        if (trie.rank[n] != trie.rank[last] && !(only && wanted[next] >= trie.rank[last])) visit(trie.rank[n], trie.rank[last], to);
+        if (trie.rank[n] != trie.rank[last] && wanted.any(n, last)) visit(trie.rank[n], trie.rank[last], to);
         if (!whole) path.emplace_back(end, to);
         n = last;
     }

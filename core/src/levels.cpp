@@ -151,6 +151,7 @@ bool Levels::open() {
 // Finds the live parts from the right end on, so that no question has to run far. In the tail most need not run at all.
 void Levels::look_right(std::size_t i) {
     depth = 0;  // a question before may have met a limit
+    if (changed <= i && right[i]) return;
     std::size_t from = picks.size();
     if (side.tail < from) {
         const auto& places = front(side.tail);
@@ -172,7 +173,7 @@ Levels::Live& Levels::live_at(std::size_t i) {
 std::vector<Place> Levels::living(std::size_t i) {
     look_right(i);
     std::vector<Place> out;
-    for (const Place& p : std::vector<Place>(front(i)))
+    for (const Place& p : front(i))
         if (u32 part = kept(i, p.open, p.stacks); part != Stacks::NOTHING) out.push_back({p.open, part});
     return out;
 }

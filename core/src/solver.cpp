@@ -68,7 +68,7 @@ struct Ending {
         if (!constraint->budget->spells_all()) return false;
         auto [term, ret, lexes] = tables->moves->place(open);
         if (term == END) return tables->moves->may_end(open);
-        u64 rest = u64(ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(ret)) + farthest(node, 0);
+        u64 rest = box(ret) + farthest(node, 0);
         if (rest > tokens) return false;
         for (std::size_t k = 0; k < tables->moves->states().size(lexes); ++k) {
             u32 x = tables->moves->states().begin(lexes)[k];
@@ -76,6 +76,7 @@ struct Ending {
         }
         return false;
     }
+    u64 box(u32 ret) const { return ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(ret); }
     u32 farthest(u32 node, u32 depth) const {  // calls itself as deep as the stacks are
         if (node == Stacks::BOTTOM) return 0;
         if (depth > DEEP) return FAR;
@@ -83,8 +84,7 @@ struct Ending {
         u32 most = 0;
         for (std::size_t k = 0; k < tables->stacks->size(node); ++k) {
             Below b = tables->stacks->at(node, k);
-            u64 rest = u64(b.ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(b.ret)) + farthest(b.node, depth + 1);
-            most = std::max(most, u32(std::min<u64>(rest, FAR)));
+            most = std::max(most, u32(std::min<u64>(box(b.ret) + farthest(b.node, depth + 1), FAR)));
         }
         tables->farthest.put(node, most);
         return most;
@@ -235,7 +235,7 @@ bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all
 bool Solver::is_dead_with_more() {
     if (!constraint->special_ids.empty()) return false;  // those are no bytes
     Chain chain;
-    add_to(chain, first, 1);
+    add_to(chain, first, elements.size(), 1);
     return !constraint->engine->joins(states.back(), *constraint->suffix(std::move(chain), max_items));
 }
 
@@ -383,23 +383,20 @@ std::vector<TokenGroup> Solver::groups(u32 state) {
     return out;
 }
 
-// Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones.
-std::vector<u32> Solver::parts_of(std::vector<Place> places) {
+// Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones. Those
+// that let the most tokens follow come first.
+std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
     auto lexes = [&](const Place& p) { return std::make_pair(tables->moves->lexer ? 0 : tables->moves->place(p.open).term, tables->moves->place(p.open).lexes); };
     std::stable_sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return lexes(a) < lexes(b); });
-    std::vector<std::pair<u32, u32>> found;  // (- tokens, state)
-    std::vector<u32> mask(constraint->vocabulary->words());
+    std::vector<Part> out;
     for (std::size_t i = 0, end; i < places.size(); i = end) {
         for (end = i + 1; end < places.size() && lexes(places[end]) == lexes(places[i]);) ++end;
-        u32 state = state_of({places.begin() + long(i), places.begin() + long(end)}), tokens = 0;
-        std::fill(mask.begin(), mask.end(), 0u);
-        constraint->engine->add_mask(state, mask.data());
-        for (u32 word : mask) tokens += u32(std::popcount(word));
-        found.emplace_back(~tokens, state);
+        Part part{state_of({places.begin() + long(i), places.begin() + long(end)}), 0, std::vector<u32>(constraint->vocabulary->words())};
+        constraint->engine->add_mask(part.state, part.follow.data());
+        for (u32 word : part.follow) part.count += u32(std::popcount(word));
+        out.push_back(std::move(part));
     }
-    std::sort(found.begin(), found.end());
-    std::vector<u32> out;
-    for (auto& [tokens, state] : found) out.push_back(state);
+    std::sort(out.begin(), out.end(), [](const Part& a, const Part& b) { return std::tie(b.count, a.state) < std::tie(a.count, b.state); });
     return out;
 }
 
@@ -476,17 +473,14 @@ std::vector<u32> Solver::between(std::size_t element, u32* out) {
 // about the tokens only that no part before it allows.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
     const Trie& trie = *constraint->vocabulary->trie;
-    std::vector<u32> open(trie.words());
-    for (u32 state : parts_of(places)) {
-        std::fill(open.begin(), open.end(), 0u);
-        constraint->engine->add_mask(state, open.data());
+    for (auto& [state, count, follow] : parts_of(places)) {
         u32 more = 0;
-        for (u32 i = 0; i < open.size(); ++i) more |= open[i] &= ~out[i] & (only ? only[i] : ~0u);
+        for (u32 i = 0; i < follow.size(); ++i) more |= follow[i] &= ~out[i] & (only ? only[i] : ~0u);
         if (more)
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
                 trie.set_ranks(from_rank, end, out);
-            }, open.data());
+            }, follow.data());
         for_each_special(state, [&](u32 token, u32 to_state) {
             if (lives(some, pick + 1, to_state)) set_token(out, token);
         });
@@ -528,7 +522,7 @@ u32 Solver::most_mask(std::size_t element, u32* out) {
     for (std::size_t i = from; i < element; ++i) state = read(i, state);
     Chain chain;
     chain.add_hole();
-    add_to(chain, element + 1, 1);
+    add_to(chain, element + 1, elements.size(), 1);
     constraint->add_mask(state, *constraint->suffix(std::move(chain), max_items), out);
     return state;
 }
@@ -536,7 +530,7 @@ u32 Solver::most_mask(std::size_t element, u32* out) {
 // Of some tokens those after which, from a state, what stands behind the slot goes on at once.
 void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
     Chain chain;
-    add_to(chain, element + 1, 1);
+    add_to(chain, element + 1, elements.size(), 1);
     if (chain.loop[0]) return;
     auto right = constraint->suffix(std::move(chain), max_items);
     const Trie& trie = *constraint->vocabulary->trie;
@@ -563,8 +557,8 @@ bool Solver::is_free(u32 element) {
     std::size_t pick = pick_of[element];
     u32 found = 0;
     try {
-        for (u32 state : parts_of(few.front(pick))) {
-            each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to) {
+        for (auto& part : parts_of(few.front(pick))) {
+            each_token(*constraint->engine, *constraint->vocabulary->trie, part.state, [&](u32 from_rank, u32 end, u32 to) {
                 if (found < 2 && lives(few, pick + 1, to)) found += end - from_rank;
             }, constraint->vocabulary->trie->one_byte.data());
             if (found > 1) return true;
@@ -692,13 +686,13 @@ std::size_t Solver::changed_hole(const Solver* before) const {
 Chain Solver::chain_from(std::size_t element, bool with_hole, u8 price_of_others) const {
     Chain chain;
     if (with_hole) chain.add_hole();
-    add_to(chain, element + 1, price_of_others);
+    add_to(chain, element + 1, elements.size(), price_of_others);
     return chain;
 }
 
-// The elements from this one on; slots are holes, too.
-void Solver::add_to(Chain& chain, std::size_t element, u8 price_of_holes) const {
-    for (std::size_t i = element; i < elements.size(); ++i) {
+// Elements from..to - 1; slots are holes, too.
+void Solver::add_to(Chain& chain, std::size_t from, std::size_t to, u8 price_of_holes) const {
+    for (std::size_t i = from; i < to; ++i) {
         const Element& e = elements[i];
         if (e.kind == Element::Token) {
             if (constraint->vocabulary->is_end(e.token)) break;  // what stands behind it is empty
@@ -713,14 +707,7 @@ void Solver::add_to(Chain& chain, std::size_t element, u8 price_of_holes) const 
 std::string Solver::witness() {
     std::lock_guard<std::mutex> guard(constraint->lock);
     Chain chain;
-    for (auto& e : elements) {
-        if (e.kind == Element::Token) {
-            if (const auto& text = constraint->vocabulary->texts[e.token]) chain.add(*text);
-        } else {
-            chain.add(e.text);
-        }
-        if (e.kind == Element::Hole) chain.add_hole();
-    }
+    add_to(chain, 0, elements.size(), 1);
     auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing(), constraint->engine->holes());
     Chart chart(constraint->engine->base(), *lexemes, max_items);
     return chart.completable() ? chart.witness().text : "";
@@ -729,13 +716,9 @@ std::string Solver::witness() {
 u32 Solver::least_bytes(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     std::size_t at = open_hole(element);
+    if (ends_before(at)) return 0;
     Chain chain;
-    for (std::size_t i = 0; i < at; ++i) {
-        if (elements[i].kind != Element::Token) chain.add(elements[i].text);
-        else if (constraint->vocabulary->is_end(elements[i].token)) return 0;
-        else if (const auto& text = constraint->vocabulary->texts[elements[i].token]) chain.add(*text);
-        if (elements[i].kind == Element::Hole || elements[i].kind == Element::Slot) chain.add_hole(0);
-    }
+    add_to(chain, 0, at, 0);
     chain.add(elements[at].text);
     u32 place = chain.places() - 1;
     if (chain.loop[place] || chain_from(at, false, 0).loop[0]) return 0;  // the hole beside it can hold everything

@@ -69,7 +69,7 @@ class Solver : private Reader {
     void find_tables();
     std::vector<Pick> find_picks();
     Chain chain_from(std::size_t element, bool with_hole, u8 price_of_others) const;
-    void add_to(Chain& chain, std::size_t element, u8 price_of_holes) const;
+    void add_to(Chain& chain, std::size_t from, std::size_t to, u8 price_of_holes) const;
     std::vector<Place> places_of(u32 state);       // of an engine state
     u32 state_of(const std::vector<Place>& places);
     bool lives(Levels& some, std::size_t pick, u32 state);  // an engine state that some filling leads to: can the rest be completed?
@@ -101,7 +101,11 @@ class Solver : private Reader {
         constraint->engine->specials(state, specials);
         for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
     }
-    std::vector<u32> parts_of(std::vector<Place> places);
+    struct Part {
+        u32 state, count;
+        std::vector<u32> follow;                   // mask of tokens that may follow, whatever comes behind them; `count` of them
+    };
+    std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief) const;
     std::vector<u32> slot_mask(std::size_t element, u32* out);
     std::vector<u32> between(std::size_t element, u32* out);

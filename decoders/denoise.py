@@ -258,6 +258,7 @@ class _Run:
         length = len(self.ids)
         token = np.zeros(length, np.int64)
         confidence = np.zeros(length)
+        is_open = np.zeros(length, bool)
         positions: list[int] = []
         masks: list[Mask] = []
         chunks: list[tuple[list[int], torch.Tensor]] = []
@@ -269,8 +270,10 @@ class _Run:
                 positions.append(position)
                 masks.append(mask)
             elif mask is None and (found := self._first_that_fits(logits, position)):
+                is_open[position] = True
                 token[position], confidence[position], row = found
                 chunks.append(([position], row))
+        is_open[positions] = True
         with self.clock.time("sampling"):
             for first in range(0, len(positions), _ROWS_AT_ONCE):
                 at = positions[first : first + _ROWS_AT_ONCE]
@@ -287,8 +290,6 @@ class _Run:
                 out[at] = measure(at, rows).cpu().numpy()
             return out
 
-        is_open = np.zeros(length, bool)
-        is_open[positions + [at[0] for at, _ in chunks]] = True
         prediction = Prediction(
             is_open,
             confidence,
@@ -321,14 +322,22 @@ class _Run:
             row = _finite(logits[[position]])  # (1, vocab)
             order = gumbel(row, self.temperature, self._noise(row.device))[0].topk(min(_TRIES_UNMASKED, row.shape[1]))
             tried = order.indices.tolist()
-        for token_id in tried:
-            with self.clock.time("constraint"):
-                fits = token_id < self.vocabulary.size and bool(self.solver.admit([(position, token_id)]))
-            if fits:
-                return token_id, float((row[0, token_id] - row[0].logsumexp(dim=-1)).exp()), row
-            row[0, token_id] = -np.inf
-        self.unknown += 1
-        return None
+        with self.clock.time("constraint"):
+            token_id, refused = self._first_admitted(position, tried)
+        if token_id is None:
+            self.unknown += 1
+            return None
+        row[0, refused] = -np.inf
+        return token_id, float((row[0, token_id] - row[0].logsumexp(dim=-1)).exp()), row
+
+    def _first_admitted(self, position: int, tokens: Iterable[int]) -> tuple[int | None, list[int]]:
+        """The first of these tokens that the constraint takes in this slot, and those before it."""
+        refused: list[int] = []
+        for token_id in tokens:
+            if token_id < self.vocabulary.size and self.solver.admit([(position, token_id)]):
+                return token_id, refused
+            refused.append(token_id)
+        return None, refused
 
     def _admit(self, proposals: Sequence[tuple[int, int]]) -> tuple[dict[int, int], list[tuple[int, int]]]:
         """Commits the proposals one given the other, leaving out those that do not fit."""
@@ -350,13 +359,11 @@ class _Run:
         for position in positions:
             row = apply_mask(_finite(logits[[position]]), self.solver.mask(position)[None])[0]
             best = row.topk(min(_TRIES_PER_SLOT, len(row)))
-            for score, token_id in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-                if score == -np.inf:
-                    break
-                if self.solver.admit([(position, token_id)]):
-                    self.solver.commit({position: token_id})
-                    return {position: token_id}, refused
-                refused.append((position, token_id))
+            token_id, tried = self._first_admitted(position, best.indices[best.values > -np.inf].tolist())
+            refused += [(position, other) for other in tried]
+            if token_id is not None:
+                self.solver.commit({position: token_id})
+                return {position: token_id}, refused
         raise self._unsettled()
 
     def finish(self, logits: torch.Tensor) -> None:

@@ -61,6 +61,7 @@ class Solver : private Reader {
 
   private:
     friend class Fillings;
+    static constexpr u64 BRIEF = 50;               // one in so many of the limit may be spent where an answer is hoped for, not owed
     bool find_open(const Solver* before);
     std::shared_ptr<Levels> levels_with(std::vector<Pick> some);
     bool can_fill(Levels& some);

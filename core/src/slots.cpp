@@ -1,0 +1,193 @@
+// Solver: which tokens may stand in a slot, by the levels of its canvas. Exactly, or, where that would take long, between what a few
+// fillings of the other slots let stand and what any bytes in place of them do.
+#include <bit>
+
+#include "solver.hpp"
+#include "walk.hpp"
+
+namespace weft {
+
+constexpr std::size_t MOST_DOUBTFUL = 4096;  // tokens times elements: what one try costs grows with the canvas
+
+std::vector<TokenGroup> Solver::groups(u32 state) {
+    std::vector<TokenGroup> out;
+    FlatMap at;
+    auto group = [&](u32 to) -> TokenGroup& {
+        u32 k = at.find(to);
+        if (k == NONE) at.put(to, k = u32(out.size())), out.push_back({to, {}, {}});
+        return out[k];
+    };
+    each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
+        auto& ranges = group(to_state).ranges;
+        if (!ranges.empty() && ranges.back().second == from_rank) ranges.back().second = end;
+        else ranges.emplace_back(from_rank, end);
+    });
+    for_each_special(state, [&](u32 token, u32 to_state) { group(to_state).specials.push_back(token); });
+    return out;
+}
+
+// Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones. Those
+// that let the most tokens follow come first.
+std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
+    auto lexes = [&](const Place& p) { return std::make_pair(tables->moves->lexer ? 0 : tables->moves->place(p.open).term, tables->moves->place(p.open).lexes); };
+    std::stable_sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return lexes(a) < lexes(b); });
+    std::vector<Part> out;
+    for (std::size_t i = 0, end; i < places.size(); i = end) {
+        for (end = i + 1; end < places.size() && lexes(places[end]) == lexes(places[i]);) ++end;
+        Part part{state_of({places.begin() + long(i), places.begin() + long(end)}), 0, std::vector<u32>(constraint->vocabulary->words())};
+        constraint->engine->add_mask(part.state, part.follow.data());
+        for (u32 word : part.follow) part.count += u32(std::popcount(word));
+        out.push_back(std::move(part));
+    }
+    std::sort(out.begin(), out.end(), [](const Part& a, const Part& b) { return std::tie(b.count, a.state) < std::tie(a.count, b.state); });
+    return out;
+}
+
+// Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
+// not; nearly always that is all. Returns the tokens about which the two do not agree.
+std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
+    std::size_t pick = pick_of[element];
+    auto exactly = [&] {
+        std::vector<u32> exact(constraint->vocabulary->words());
+        add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
+        add_ends(*levels, pick, exact.data());
+        std::copy(exact.begin(), exact.end(), out);
+        return std::vector<u32>();
+    };
+    if (with_few.empty() || !constraint->special_ids.empty()) return exactly();  // special tokens are no bytes
+    try {
+        allow_little();
+        auto none = exactly();
+        allow_all();
+        return none;
+    } catch (const LimitFault&) {
+    }
+    try {
+        return between(element, out);
+    } catch (const LimitFault&) {
+    }
+    alive.clear(), allow_all();
+    return exactly();
+}
+
+// What a few fillings let stand, and the tokens about which any bytes in place of the other slots do not agree with them.
+std::vector<u32> Solver::between(std::size_t element, u32* out) {
+    const u32 words = constraint->vocabulary->words();
+    const std::size_t most_doubtful = std::max<std::size_t>(8, MOST_DOUBTFUL / picks);
+    std::vector<u32> more(words), least(words), doubtful;
+    allow_all();
+    most_asked = max_states / BRIEF, tables->stacks->allow(max_states / 4, room());
+    u32 state = most_mask(element, more.data());
+    alive.clear();  // was about all tokens
+    least_mask(element, least.data(), more.data());
+    alive.clear();
+    for (u32 i = 0; i < words; ++i) more[i] &= ~least[i];
+    allow_all();
+    keep_joining(element, state, more);
+    for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
+        if (has_token(more.data(), t)) doubtful.push_back(t);
+    if (doubtful.size() > most_doubtful) throw LimitFault("too many tokens would have to be tried one by one", most_doubtful, doubtful.size(), "leave fewer slots open");
+    std::copy(least.begin(), least.end(), out);
+    return doubtful;
+}
+
+// Tokens that lead from one of the places before a slot to where a sentence can follow. Part by part: each part of the places is asked
+// about the tokens only that no part before it allows.
+void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
+    const Trie& trie = *constraint->vocabulary->trie;
+    for (auto& [state, count, follow] : parts_of(places)) {
+        u32 more = 0;
+        for (u32 i = 0; i < follow.size(); ++i) more |= follow[i] &= ~out[i] & (only ? only[i] : ~0u);
+        if (more)
+            each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
+                if (!lives(some, pick + 1, to_state)) return;
+                trie.set_ranks(from_rank, end, out);
+            }, follow.data());
+        for_each_special(state, [&](u32 token, u32 to_state) {
+            if (lives(some, pick + 1, to_state)) set_token(out, token);
+        });
+    }
+}
+
+void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
+    for (std::size_t i = 0; i <= pick; ++i)  // the text may have ended at any place before
+        if (some.ends_before(i)) {
+            for (u32 e : constraint->vocabulary->eos) set_token(out, e);
+            return;
+        }
+}
+
+// Tokens of a slot of which a few fillings of the other slots show that they may stand there.
+void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
+    constexpr std::size_t NEAR = 2;
+    std::size_t pick = pick_of[element];
+    auto picked = with_few.back()->all_picks();
+    const auto& all = levels->all_picks();
+    auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
+        if (all[k].words != tables->tokens.any) return false;
+        if (picked[k].words != tables->tokens.any) picked[k].words = tables->tokens.many;
+        return true;
+    };
+    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
+    for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
+    Levels near(*with_few.back(), picked, tail);
+    add_tokens(near, near.front(pick), pick, out, only);
+    add_ends(near, pick, out);
+}
+
+// Tokens that may stand in a slot if any bytes may stand in the others, and right behind it.
+u32 Solver::most_mask(std::size_t element, u32* out) {
+    Engine& engine = *constraint->engine;
+    std::size_t from = element;  // behind the last slot to the left; to the left of that are any bytes
+    while (from > first && elements[from - 1].kind != Element::Slot) --from;
+    u32 state = from > first ? engine.hole(states.back()) : states.back();
+    for (std::size_t i = from; i < element; ++i) state = read(i, state);
+    Chain chain;
+    chain.add_hole();
+    add_to(chain, element + 1, elements.size(), 1);
+    constraint->add_mask(state, *constraint->suffix(std::move(chain), max_items), out);
+    return state;
+}
+
+// Of some tokens those after which, from a state, what stands behind the slot goes on at once.
+void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
+    Chain chain;
+    add_to(chain, element + 1, elements.size(), 1);
+    if (chain.loop[0]) return;
+    auto right = constraint->suffix(std::move(chain), max_items);
+    const Trie& trie = *constraint->vocabulary->trie;
+    std::vector<u32> joining(tokens.size());
+    FlatMap known;
+    u64 different = 0;
+    each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
+        u32 yes = known.find(to);
+        if (yes == NONE) {
+            if (++different > max_states / BRIEF) throw LimitFault("tokens lead to too many different readings", max_states / BRIEF, different, "leave fewer slots open");
+            known.put(to, yes = constraint->engine->joins(to, *right));
+        }
+        if (yes) trie.set_ranks(from_rank, end, joining.data());
+    }, tokens.data());
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
+}
+
+// Whether a few fillings show two tokens that may stand in a slot. A no says nothing.
+bool Solver::is_free(u32 element) {
+    std::lock_guard<std::mutex> guard(constraint->lock);
+    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || with_few.empty()) return false;
+    begin_call();
+    Levels& few = *with_few.back();
+    std::size_t pick = pick_of[element];
+    u32 found = 0;
+    try {
+        for (auto& part : parts_of(few.front(pick))) {
+            each_token(*constraint->engine, *constraint->vocabulary->trie, part.state, [&](u32 from_rank, u32 end, u32 to) {
+                if (found < 2 && lives(few, pick + 1, to)) found += end - from_rank;
+            }, constraint->vocabulary->trie->one_byte.data());
+            if (found > 1) return true;
+        }
+    } catch (const LimitFault&) {
+    }
+    return false;
+}
+
+}  // namespace weft

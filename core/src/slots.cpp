@@ -177,13 +177,16 @@ bool Solver::is_free(u32 element) {
     begin_call();
     Levels& few = *with_few.back();
     std::size_t pick = pick_of[element];
-    u32 found = 0;
+    u32 one = NONE;  // rank of the first token that was found
+    bool two = false;
     try {
         for (auto& part : parts_of(few.front(pick))) {
             each_token(*constraint->engine, *constraint->vocabulary->trie, part.state, [&](u32 from_rank, u32 end, u32 to) {
-                if (found < 2 && lives(few, pick + 1, to)) found += end - from_rank;
+                if (two || !lives(few, pick + 1, to)) return;
+                two = end - from_rank > 1 || (one != NONE && one != from_rank);
+                one = from_rank;
             }, constraint->vocabulary->trie->one_byte.data());
-            if (found > 1) return true;
+            if (two) return true;
         }
     } catch (const LimitFault&) {
     }

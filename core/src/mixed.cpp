@@ -46,7 +46,7 @@ bool Solver::slots_after(std::size_t element) const {
 bool Solver::is_open_mixed() {
     begin_call();
     for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
-    return lives_from(first, fixed(first, states.back()));
+    return lives_from(first, fixed_or_end(first, states.back()));
 }
 
 // Whether a sentence can follow from before the open part of an element. Few tokens may be enough to see it.

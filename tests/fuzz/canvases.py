@@ -53,7 +53,7 @@ def canvas_of(rng: random.Random, tokens: list[bytes | None], *, rigid: bool) ->
             part, size = [rng.randrange(len(tokens))], longest
         elif kind == 1 and not rigid:
             part, size = HOLE, 0
-        elif kind < 3 and HOLE not in parts:  # slots behind an elastic hole are UNKNOWN
+        elif kind < 3:
             part, size = Hole(rng.randint(1, 2)), 2 * longest
         if size <= room:
             parts.append(part)
@@ -135,9 +135,9 @@ class Game:
                 return
             listed, said = bits(self.toy.mask(position)), bits(self.solver.mask(position))
             assert listed <= said, (self.grammar, self.canvas, position, listed - said)
-            for token in said - listed if order == "append" else ():
+            for token in said - listed if holes else ():
                 beyond = self.solver.fork()
-                beyond.append(position, token)
+                beyond.commit({position: token}) if order == "commit" else beyond.append(position, token)
                 self.proved(beyond)
             if order == "append" and self.toy.can_close(position) and self.rng.random() < 0.4:
                 self.solver.close(position)
@@ -153,6 +153,8 @@ class Game:
         return bool(self.toy._states[-1][position].is_closed)
 
     def proved(self, solver: Solver) -> None:
+        if None in [token for token, item in zip(solver.ids, self.canvas.positions, strict=True) if item != HOLE]:
+            return  # a canvas with open slots has no text yet
         witness = solver.witness
         assert witness is not None, (self.grammar, self.canvas)
         if len(witness) <= 2 * LETTERS:  # the oracle takes its time

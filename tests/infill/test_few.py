@@ -475,3 +475,10 @@ def test_solvers_of_counts_that_follow_one_another_say_what_fresh_ones_say(patte
     constraint, truth, _ = counted(pattern, words)
     rng = random.Random(f"{pattern} {words}")
     follow(solver_of(constraint, [None] * 42), constraint, truth, rng, int(6 * EFFORT))
+
+
+def test_a_token_that_two_places_allow_is_one_token() -> None:
+    grammar = from_gbnf('root ::= t t root | "a" | [ab]\nt ::= "a"+')
+    solver = weft.compile(grammar, weft.Vocabulary([b"a", None], [1])).solver(Canvas(Hole(3)))
+    assert [bits(solver.mask(position)) for position in range(3)] == [{0}, {0, 1}, {0, 1}]
+    assert solver.forced() == {0: 0}

@@ -162,3 +162,13 @@ def test_what_takes_too_long_is_undecided() -> None:
     solver = constraint.solver(Canvas("(", HOLE, Hole(50), "]"), limits=SolverLimits(max_items=10))
     assert solver.verdict.status is Status.UNKNOWN
     assert solver.verdict.error is not None
+
+
+def test_an_end_token_before_an_elastic_hole_leaves_the_rest_empty() -> None:
+    constraint = weft.compile(from_gbnf("root ::= [a]*"), weft.Vocabulary([b"a", None], [1]))
+    solver = constraint.solver(Canvas([1], HOLE, Hole(1), HOLE))
+    assert solver.verdict.status is Status.OPEN
+    assert bits(solver.mask(2)) == {1}
+    assert bits(solver.mask(1)) == set()
+    assert constraint.solver(Canvas(Hole(1), HOLE, Hole(1))).admit([(0, 1), (2, 1)]) == [(0, 1), (2, 1)]
+    assert constraint.solver(Canvas([1], HOLE, [0])).verdict.status is Status.DEAD

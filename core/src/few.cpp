@@ -10,66 +10,71 @@ namespace {
 
 bool is_sign(char c) { return u8(c) < 0x80 && !std::isalnum(u8(c)); }
 
+// Tokens by their text; a text that is no token is left out.
 class Finder {
   public:
-    Finder(u32 any, WordSets& w, const Vocabulary& v) : words(w), vocabulary(v) { out.any = any; }
-    bool add(u32& set, const std::string& text) {
-        u32 one = words.word(text);
-        bool is_token = words.holds(out.any, one);
-        if (is_token) set = words.unite(set, one);
+    Finder(WordSets& w, const Trie& t) : words(w), trie(t) {}
+    bool add(const std::string& text) {
+        u32 node = 0;
+        for (std::size_t i = 0; i < text.size() && node != NONE; ++i) node = trie.child(node, u8(text[i]));
+        bool is_token = node != NONE && trie.token[node] != NONE;
+        if (is_token) texts.push_back(text);
         return is_token;
     }
-    void add_signs(std::size_t longest) {
-        for (auto& text : vocabulary.texts)
-            if (text && text->size() <= longest && std::all_of(text->begin(), text->end(), is_sign)) add(out.many, *text);
+    void add_pieces(const std::string& text) {
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            u32 node = 0;
+            for (std::size_t k = i; k < text.size() && (node = trie.child(node, u8(text[k]))) != NONE; ++k)
+                if (trie.token[node] != NONE) texts.push_back(text.substr(i, k + 1 - i));
+        }
     }
-    FewTokens out;
+    u32 found() { return words.of(texts); }  // all that were added up to now
+    u32 signs(u32 longest) const { return words.tokens_of(trie, is_sign, longest); }
 
   private:
     WordSets& words;
-    const Vocabulary& vocabulary;
+    const Trie& trie;
+    std::vector<std::string> texts;
 };
 
 // Bytes, and all pieces of what the grammar spells out.
-FewTokens without_lexer(Finder f, const Machine& m, const Trie& trie) {
-    for (char c = 0x20; c < 0x7f; ++c) f.add(f.out.few, std::string(1, c));
-    for (auto& t : m.terminals)
-        for (std::size_t i = 0; i < t->literal.size(); ++i) {
-            u32 node = 0;
-            for (std::size_t k = i; k < t->literal.size() && (node = trie.child(node, u8(t->literal[k]))) != NONE; ++k)
-                if (trie.token[node] != NONE) f.add(f.out.few, t->literal.substr(i, k + 1 - i));
-        }
-    f.out.many = f.out.few;
-    f.add_signs(6);
-    return f.out;
+FewTokens without_lexer(FewTokens out, Finder f, WordSets& words, const Machine& m) {
+    for (char c = 0x20; c < 0x7f; ++c) f.add(std::string(1, c));
+    for (auto& t : m.terminals) f.add_pieces(t->literal);
+    out.few = f.found();
+    out.many = words.unite(out.few, f.signs(6));
+    return out;
 }
 
 // A byte for each kind of lexeme.
-FewTokens with_lexer(Finder f, const Machine& m, const Lexer& lexer) {
-    for (u8 b : blanks_of(m, lexer))
-        if (f.add(f.out.blank, std::string(1, char(b)))) break;
+FewTokens with_lexer(FewTokens out, Finder f, WordSets& words, const Machine& m, const Lexer& lexer) {
+    auto blanks = blanks_of(m, lexer);
+    auto blank = std::find_if(blanks.begin(), blanks.end(), [&](u8 b) { return f.add(std::string(1, char(b))); });
+    if (blank != blanks.end()) out.blank = f.found();
     std::vector<u32> labels;
     for (u32 b = 0; b < 256; ++b) {  // in ASCII, signs come before digits and letters, which begin keywords
         u32 x = lexer.go(Lexer::BEGIN, u8(b)), label = x == DEAD ? 0 : lexer.label(x);
-        if (label && std::find(labels.begin(), labels.end(), label) == labels.end() && f.add(f.out.few, std::string(1, char(b)))) labels.push_back(label);
+        if (label && std::find(labels.begin(), labels.end(), label) == labels.end() && f.add(std::string(1, char(b)))) labels.push_back(label);
     }
-    f.out.many = f.out.few;
-    f.add_signs(2);
+    out.few = f.found();
     for (auto& t : m.terminals)
-        if (!t->literal.empty()) f.add(f.out.many, t->literal), f.add(f.out.many, " " + t->literal);
+        if (!t->literal.empty()) f.add(t->literal), f.add(" " + t->literal);
     std::vector<u8> seen(256, 0);
     for (u32 b = 0x80; b < 256; ++b)
-        if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(f.out.many, std::string(1, char(b)));
-    return f.out;
+        if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
+    out.many = words.unite(f.found(), f.signs(2));
+    return out;
 }
 
 }  // namespace
 
-FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Vocabulary& vocabulary) {
+FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie) {
     constexpr u32 MANY_STATES = 200;
-    Finder f(any, words, vocabulary);
-    if (!lexer) return without_lexer(f, m, *vocabulary.trie);
-    return lexer->size() < MANY_STATES ? f.out : with_lexer(f, m, *lexer);
+    FewTokens out;
+    out.any = any;
+    Finder f(words, trie);
+    if (!lexer) return without_lexer(out, std::move(f), words, m);
+    return lexer->size() < MANY_STATES ? out : with_lexer(out, std::move(f), words, m, *lexer);
 }
 
 Narrowed::Narrowed(const FewTokens& t, std::vector<Pick> all, std::size_t tail, u32 words, std::size_t free) : picks(std::move(all)), tokens(t), is_slot(picks.size(), 0) {
@@ -84,13 +89,21 @@ Narrowed::Narrowed(const FewTokens& t, std::vector<Pick> all, std::size_t tail, 
 }
 
 bool Narrowed::widen(std::size_t element) {
-    int widened = 0;
-    while (element-- > 0 && widened < 2) {
-        u32& words = picks[element].words;
-        if (is_slot[element] && words != tokens.any) words = words == tokens.many ? tokens.any : tokens.many, ++widened;
-        else if (widened) break;
+    reach = element == dead ? reach * 2 : LEAST_REACH;
+    dead = element;
+    for (bool wider = false, more = true; more; reach *= 2) {
+        more = false;
+        std::size_t slots = 0;
+        for (std::size_t i = std::min(element, picks.size()); i-- > 0 && slots < reach;) {
+            if (!is_slot[i]) continue;
+            u32& words = picks[i].words;
+            u32 to = slots++ < reach / LEAST_REACH / 2 ? tokens.any : tokens.many;
+            if (words != to && words != tokens.any) words = to, wider = true;
+            more = more || words != tokens.any;
+        }
+        if (wider) return true;
     }
-    return widened != 0;
+    return false;
 }
 
 }  // namespace weft

@@ -19,17 +19,22 @@ struct FewTokens {
     u32 blank = WordSets::NOTHING;              // one token that is ignored text; nothing if there is none
 };
 // Fewer tokens do not pay with a lexer that has few states.
-FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Vocabulary& vocabulary);
+FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
 
 class Narrowed {
   public:
     // free: so many slots of a row are no blanks. From `tail` on the text may end.
     Narrowed(const FewTokens& tokens, std::vector<Pick> all, std::size_t tail, u32 words, std::size_t free);
+    static constexpr int TRIES = 16;
     std::vector<Pick> picks;
-    // Lets the last two slots before an element hold more tokens; false if all slots there hold any token.
+    int tries = 0;
+    // Lets slots before an element, where nothing can stand, hold more tokens: further and further back if that does not help. False if
+    // all of them hold any token.
     bool widen(std::size_t element);
 
   private:
+    static constexpr std::size_t LEAST_REACH = 2;  // slots
+    std::size_t dead = NONE, reach = LEAST_REACH;
     const FewTokens& tokens;
     std::vector<u8> is_slot;
 };

@@ -1,5 +1,7 @@
 #include "moves.hpp"
 
+#include <map>
+
 #include "frontier.hpp"
 
 namespace weft {
@@ -7,13 +9,12 @@ namespace weft {
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
     if (lexer) first_special = lexer->size();
-    longest = std::max(trie.longest, LONGEST_TEXT);
     lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), open_sets.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
 }
 
 std::size_t Moves::bytes() const {
     return words.bytes() + lex_sets.bytes() + push_lists.bytes() + open_sets.bytes() + rest_sets.bytes() + exit_sets.bytes() + opens.bytes() + lex_ids.bytes() + reading_ids.bytes() +
-           read_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
+           ahead_ids.bytes() + aheads.bytes() + read_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
 }
 
 void Moves::check_size() {
@@ -166,85 +167,146 @@ u32 Moves::unite_exits(u32 a, u32 b) {
 
 // -- reading words ----------------------------------------------------------------------------------------------------
 
-// In a counted part, far from its bounds, a word does to every count the same: the state with the first such count, and how far off that is.
-u32 Moves::twin(u32 x, u32& shift) {
-    shift = 0;
-    if (lexer) return x;
+// What words do in a counted part, whatever the count is: x has count 0, and what is found is told apart by how many more were counted.
+// So the words are read once, and not once for each count.
+u32 Moves::ahead(u32 set, u32 x) {  // calls itself as deep as the longest word
+    u64 key = u64(set) << 32 | x;
+    if (u32 known = ahead_ids.find(key); known != NONE) return known;
     auto [t, q] = lex_list[x];
     const Terminal& terminal = *m.terminals[t];
-    if (terminal.parts.empty() || terminal.plain()) return x;
     const Part& part = terminal.parts[terminal.part_of(q)];
-    if (!part.counted) return x;
-    u32 n = part.dfa->size(), count = (q - part.base) / n, first;
-    if (u64(count) + longest < part.min) first = 0;
-    else if (part.max != NONE && count >= part.min && u64(count) + longest < part.max) first = part.min;
-    else return x;
-    shift = (count - first) * n;
-    return lex(t, q - shift);
+    u32 start = part.base + part.dfa->start, full = lex(t, start + (part.counts() - 1) * part.dfa->size());
+    std::vector<Ahead> all;
+    if (words.ends(set)) all.push_back({0, lex_sets.intern(&x, 1), 0, 0});
+    words.each(set, [&](u32 symbol, u32 rest) {
+        u32 to = symbol < 256 ? part.dfa->step(q - part.base, u8(symbol)) : DEAD;
+        if (to == DEAD) {
+            if (q == start) all.push_back({0, 0, after(full, symbol, rest)});
+            return;
+        }
+        bool once = part.dfa->accept[to] != 0;
+        if (once && terminal.accepts(state_of(full))) all.push_back({1, 0, {0, exit(WHOLE, FRESH, rest)}});
+        u32 list = ahead(rest, lex(t, once ? start : part.base + to));
+        for (std::size_t k = 0; k < aheads.size(list); ++k) {
+            all.push_back(aheads.begin(list)[k]);
+            all.back().count += once;
+        }
+    });
+    std::stable_sort(all.begin(), all.end(), [](const Ahead& a, const Ahead& b) { return a.count < b.count; });
+    std::size_t n = 0;
+    for (const Ahead& a : all)
+        if (n && all[n - 1].count == a.count) all[n - 1].inside = unite_lexes(all[n - 1].inside, a.inside), unite(all[n - 1].behind, a.behind);
+        else all[n++] = a;
+    check_quota();
+    u32 out = aheads.intern(all.data(), n);
+    ahead_ids.put(key, out);
+    return out;
 }
 
-// The lexical states of a twin's reading as those of the state itself: what is in the same part is counted from there.
-u32 Moves::shifted(u32 lexes, u32 x, u32 shift) {
-    auto [term, q] = lex_list[x];
-    const Terminal& t = *m.terminals[term];
-    const Part& part = t.parts[t.part_of(q)];
-    std::vector<u32> out(lex_sets.begin(lexes), lex_sets.begin(lexes) + lex_sets.size(lexes));
-    for (u32& y : out)
-        if (u32 s = lex_list[y].second; s >= part.base && s - part.base < part.counts() * part.dfa->size()) y = lex(term, s + shift);
-    std::sort(out.begin(), out.end());
-    return lex_sets.intern(out);
+// The same from given counts, which are sorted.
+Moves::Reading Moves::read_counted(u32 set, u32 x, const std::vector<u32>& counts) {
+    auto [t, q] = lex_list[x];
+    const Terminal& terminal = *m.terminals[t];
+    const Part& part = terminal.parts[terminal.part_of(q)];
+    u32 list = ahead(set, x);
+    Reading out{0, 0};
+    std::map<u32, std::vector<int>> inside;  // state in the unit -> per count: how many more runs of counts begin here than have ended
+    for (std::size_t k = 0; k < aheads.size(list); ++k) {
+        Ahead a = aheads.begin(list)[k];
+        if (part.max != NONE && a.count > part.max) break;
+        for (std::size_t j = 0; j < lex_sets.size(a.inside); ++j) {
+            auto& runs = inside[lex_list[lex_sets.begin(a.inside)[j]].second];
+            runs.resize(part.counts() + 1);
+            for (std::size_t i = 0; i < counts.size();) {
+                u64 from = u64(counts[i]) + a.count;
+                while (++i < counts.size() && counts[i] == counts[i - 1] + 1) continue;
+                u64 last = u64(counts[i - 1]) + a.count, top = part.counts() - 1;
+                if (part.max != NONE && from > top) break;
+                ++runs[std::min(from, top)], --runs[std::min(last, top) + 1];
+            }
+        }
+        auto enough = std::lower_bound(counts.begin(), counts.end(), part.min > a.count ? part.min - a.count : 0);
+        if (enough != counts.end() && (part.max == NONE || *enough + a.count <= part.max)) unite(out, a.behind);
+    }
+    std::vector<u32> states;
+    for (auto& [state, runs] : inside)
+        for (u32 count = 0, open = 0; count < part.counts(); ++count)
+            if (open += u32(runs[count]); open != 0)
+                if (u32 to = terminal.recounted(state, count); to != DEAD) states.push_back(lex(t, to));
+    sort_unique(states);
+    out.inner = unite_lexes(out.inner, lex_sets.intern(states));
+    return out;
 }
+
+// Whether the lexeme is in a counted part: then the state with count 0 and the count, else the state itself and NONE.
+std::pair<u32, u32> Moves::counted(u32 x) {
+    if (lexer) return {x, NONE};
+    auto [t, q] = lex_list[x];
+    const Terminal& terminal = *m.terminals[t];
+    if (!terminal.is_chain()) return {x, NONE};
+    const Part& part = terminal.parts[terminal.part_of(q)];
+    if (!part.counted) return {x, NONE};
+    u32 n = part.dfa->size(), count = (q - part.base) / n;
+    return {lex(t, q - count * n), count};
+}
+
+// What one symbol of a lexical state does, and the words that follow it.
+Moves::Reading Moves::after(u32 x, u32 symbol, u32 rest) {
+    u32 go, label, next;
+    step(x, symbol, go, label, next);
+    Reading out = go != NONE ? readings[reading(rest, go)] : Reading{0, 0};
+    if (next != NONE) out.exits = unite_exits(out.exits, exit(label, next, rest));
+    return out;
+}
+
+u32 Moves::exit(u32 label, u32 next, u32 left) {
+    if (next == FRESH) left = words.without_end(left);
+    if (left == WordSets::NOTHING) return 0;
+    Exit e{label, rest(next, left)};
+    return exit_sets.intern(&e, 1);
+}
+
+u32 Moves::rest(u32 lex, u32 set) {
+    Rest left{lex, set};
+    return rest_sets.intern(&left, 1);
+}
+
+void Moves::unite(Reading& a, const Reading& b) { a.inner = unite_lexes(a.inner, b.inner), a.exits = unite_exits(a.exits, b.exits); }
 
 u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest word
     u64 key = u64(set) << 32 | x;
     u32 known = reading_ids.find(key);
     if (known != NONE) return known;
     Reading r{0, 0};
-    u32 shift, like = twin(x, shift);
-    if (shift) {
-        r = readings[reading(set, like)];
-        r.inner = shifted(r.inner, like, shift);
+    if (auto [like, count] = counted(x); count != NONE) {
+        r = read_counted(set, like, {count});
     } else if (set != WordSets::NOTHING && !(words.kinds(set) & ~loops(x))) {
         r.inner = lex_sets.intern(&x, 1);
     } else {
         if (words.ends(set)) r.inner = lex_sets.intern(&x, 1);
         std::vector<Reading> parts;  // by symbol
-        words.each(set, [&](u32 symbol, u32 rest) {
-            u32 go, label, next;
-            step(x, symbol, go, label, next);
-            Reading part = go != NONE ? readings[reading(rest, go)] : Reading{0, 0};
-            if (next != NONE) {
-                Rest left{next, next == FRESH ? words.without_end(rest) : rest};
-                if (left.set != WordSets::NOTHING) {
-                    Exit e{label, rest_sets.intern(&left, 1)};
-                    part.exits = unite_exits(part.exits, exit_sets.intern(&e, 1));
-                }
-            }
-            parts.push_back(part);
-        });
+        words.each(set, [&](u32 symbol, u32 rest) { parts.push_back(after(x, symbol, rest)); });
         // In pairs, pairs of pairs and so on: a lexical state that differs from another one in a few symbols finds nearly all done.
         for (std::size_t n = parts.size(); n > 1; n = (n + 1) / 2)
             for (std::size_t k = 0; k < n; k += 2) {
                 parts[k / 2] = parts[k];
-                if (k + 1 == n) continue;
-                parts[k / 2].inner = unite_lexes(parts[k].inner, parts[k + 1].inner);
-                parts[k / 2].exits = unite_exits(parts[k].exits, parts[k + 1].exits);
+                if (k + 1 < n) unite(parts[k / 2], parts[k + 1]);
             }
-        if (!parts.empty()) {
-            r.inner = unite_lexes(r.inner, parts[0].inner);
-            r.exits = parts[0].exits;
-        }
+        if (!parts.empty()) unite(r, parts[0]);
     }
-    if (readings.size() % 4096 == 0) check_size();
-    if (readings.size() >= quota) throw LimitFault("reading the tokens takes too long", quota, readings.size(), "leave fewer slots open");
+    check_quota();
     reading_ids.put(key, known = u32(readings.size()));
     readings.push_back(r);
     return known;
 }
 
+void Moves::check_quota() {
+    if (++spent % 4096 == 0) check_size();
+    if (spent > quota) throw LimitFault("reading the tokens takes too long", quota, spent, "leave fewer slots open");
+}
+
 // What of a reading there is for one terminal: ignored text may come first.
-void Moves::filter(u32 id, u32 term, u32& inner, u32& rests) {
-    Reading r = readings[id];
+void Moves::filter(const Reading& r, u32 term, u32& inner, u32& rests) {
     if (!lexer) {
         inner = unite_lexes(inner, r.inner);
     } else {
@@ -271,7 +333,7 @@ Moves::Read Moves::read(u32 rests, u32 term) {
     for (std::size_t k = 0; k < rest_sets.size(rests); ++k) {
         Rest r = rest_sets.begin(rests)[k];
         u32 x = r.lex == FRESH ? lex(term, m.terminals[term]->special != NONE ? 0 : m.terminals[term]->start) : r.lex;
-        if (alive(x, term)) filter(reading(r.set, x), term, out.inner, out.rests);
+        if (alive(x, term)) filter(Reading(readings[reading(r.set, x)]), term, out.inner, out.rests);
     }
     read_ids.put(key, u32(reads.size()));
     reads.push_back(out);
@@ -307,14 +369,20 @@ Moves::Next Moves::next(u32 id, u32 set) {
     if (known != NONE) return nexts[known];
     Open o = place(id);
     u32 inner = 0, rests = NOTHING;
+    std::vector<std::pair<u32, u32>> counts;  // those that differ in their counts only are read together
+    std::vector<u32> some;
     for (std::size_t k = 0; k < lex_sets.size(o.lexes); ++k) {
         if (!lexer && o.term == END) break;
         u32 x = lex_sets.begin(o.lexes)[k];
-        filter(reading(set, x), o.term, inner, rests);
-        if (!lexer && accepts(x)) {
-            Rest all{FRESH, set};
-            rests = unite_rests(rests, rest_sets.intern(&all, 1));
-        }
+        if (auto [like, count] = counted(x); count != NONE) counts.emplace_back(like, count);
+        else filter(Reading(readings[reading(set, x)]), o.term, inner, rests);
+        if (!lexer && accepts(x)) rests = unite_rests(rests, rest(FRESH, set));
+    }
+    std::sort(counts.begin(), counts.end());
+    for (std::size_t k = 0; k < counts.size();) {
+        u32 like = counts[k].first;
+        for (some.clear(); k < counts.size() && counts[k].first == like; ++k) some.push_back(counts[k].second);
+        filter(read_counted(set, like, some), o.term, inner, rests);
     }
     Next n{NONE, NONE};
     if (inner) {
@@ -322,6 +390,7 @@ Moves::Next Moves::next(u32 id, u32 set) {
         n.inner = opens.intern(&to, 1);
     }
     if (rests != NOTHING) n.summary = summary(rests, o.ret);
+    if (nexts.size() % 256 == 0) check_size();
     next_ids.put(key, u32(nexts.size()));
     nexts.push_back(n);
     return n;

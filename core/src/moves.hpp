@@ -42,7 +42,7 @@ class Moves {
     static constexpr u32 NOTHING = 0;  // no rests
     static constexpr u32 LONGEST_TEXT = 16;  // bytes of text that are read as one element
 
-    void allow(u64 more) { quota = more == ~u64(0) ? more : readings.size() + more; }  // how many sets of words may be read from now on
+    void allow(u64 more) { quota = more == ~u64(0) ? more : spent + more; }  // how many sets of words may be read from now on
     Next next(u32 open, u32 words);                 // `words`: what the element can be
     u32 summary(u32 rests, u32 ret);                // the box state `ret` before the rests; NONE where nothing fits
     const Summary& at(u32 summary) const { return summaries[summary]; }
@@ -78,17 +78,27 @@ class Moves {
     struct Reading {  // a set of words, read from a lexical state
         u32 inner, exits;
     };
+    struct Ahead {  // what words read from a counted part
+        u32 count;       // so many units more
+        u32 inside;      // the states in the unit where they end, with count 0
+        Reading behind;  // what they do behind the part, which ends here if the count is enough
+    };
     struct Read {
         u32 inner, rests;
     };
     static constexpr u32 FRESH = NONE - 1, WHOLE = NONE - 2;  // WHOLE: the label of a terminal that is read alone
     u32 reading(u32 set, u32 x);
-    u32 twin(u32 x, u32& shift);
-    u32 shifted(u32 lexes, u32 twin, u32 shift);
+    std::pair<u32, u32> counted(u32 x);
+    u32 ahead(u32 set, u32 x);
+    Reading read_counted(u32 set, u32 x, const std::vector<u32>& counts);
+    Reading after(u32 x, u32 symbol, u32 rest);
+    u32 exit(u32 label, u32 next, u32 left);
+    u32 rest(u32 lex, u32 set);
+    void unite(Reading& a, const Reading& b);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);
-    void filter(u32 reading, u32 term, u32& inner, u32& rests);
+    void filter(const Reading& r, u32 term, u32& inner, u32& rests);
     bool completes(u32 label, u32 term) const;
     bool ignorable(u32 label) const { return lexer && label < first_special && label != WHOLE && lexer->may_ignore(label); }
     bool accepts(u32 x) const;                      // without a lexer
@@ -98,17 +108,18 @@ class Moves {
     void add(const Summary& from, u32 ret, std::vector<std::pair<u32, u32>>& outs);
     u32 gather(const std::pair<u32, u32>* from, const std::pair<u32, u32>* to);
     void check_size();
+    void check_quota();
 
-    u64 limit, quota = ~u64(0);
-    u32 longest;                                    // bytes of a word
+    u64 limit, quota = ~u64(0), spent = 0;
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;
-    FlatMap lex_ids, loop_ids, reading_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
+    FlatMap lex_ids, loop_ids, reading_ids, ahead_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
     std::vector<u64> loop_kinds;
     SpanPool<u32> lex_sets, push_lists, open_sets;
     SpanPool<Rest> rest_sets;
     SpanPool<Exit> exit_sets;
+    SpanPool<Ahead> aheads;
     SpanPool<Open> opens;
     std::vector<Reading> readings;
     std::vector<Read> reads;

@@ -56,7 +56,7 @@ std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
     };
     if (with_few.empty() || !constraint->special_ids.empty()) return exactly();  // special tokens are no bytes
     try {
-        allow_little();
+        allow(BRIEF);
         auto none = exactly();
         allow_all();
         return none;

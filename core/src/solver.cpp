@@ -6,7 +6,7 @@
 namespace weft {
 
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
-constexpr u64 READINGS_A_STATE = 25;  // sets of words that may be read for each place, where little is allowed
+constexpr u64 READINGS_A_STATE = 10;  // sets of words that may be read for each place, where little is allowed
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
@@ -113,7 +113,7 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         if (is_open_with_few(before, found)) return true;
         if (is_dead_with_more()) return false;
-        if (brief) allow_little();
+        if (brief) allow(BRIEF);
     }
     return can_fill(*levels);
 }
@@ -129,24 +129,30 @@ bool Solver::can_fill(Levels& some) {
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
-// Whether some of the fillings are sentences; see few.hpp.
+// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take little; if all do, each may take more.
 bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
-    constexpr int TRIES = 16;
     const FewTokens& t = tables->tokens;
+    std::vector<Narrowed> ways;
     for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 2}, {t.many, 2}, {t.many, 4}}) {
-        std::size_t k = with_few.size();
-        Narrowed narrowed(t, all, tail, words, free);
-        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], narrowed.picks, tail) : levels_with(narrowed.picks));
-        try {
-            for (int tries = 0; tries < TRIES; ++tries) {
-                if (can_fill(*with_few[k])) return true;
-                std::size_t dead = with_few[k]->dies();
-                if (dead > all.size() || !narrowed.widen(dead)) break;
-                with_few[k] = std::make_shared<Levels>(*with_few[k], narrowed.picks, tail);
-            }
-        } catch (const LimitFault&) {
-        }
+        std::size_t k = ways.size();
+        ways.emplace_back(t, all, tail, words, free);
+        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], ways[k].picks, tail) : levels_with(ways[k].picks));
     }
+    for (u64 part : {3, 1})
+        for (std::size_t k = 0; k < ways.size(); ++k) {
+            allow(part);
+            try {
+                while (ways[k].tries++ < Narrowed::TRIES) {
+                    if (can_fill(*with_few[k])) return true;
+                    std::size_t dead = with_few[k]->dies();
+                    if (dead > all.size() || !ways[k].widen(dead)) ways[k].tries = Narrowed::TRIES;
+                    else with_few[k] = std::make_shared<Levels>(*with_few[k], ways[k].picks, tail);
+                }
+            } catch (const LimitFault&) {
+                --ways[k].tries;
+            }
+        }
+    allow_all();
     return false;
 }
 
@@ -168,7 +174,7 @@ void Solver::find_tables() {
         shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), *all, trie, room());
         shared->stacks = std::make_shared<Stacks>();
         WordSets& words = shared->moves->words;
-        shared->tokens = find_few(words.vocabulary(u32(constraint->special_ids.size())), words, constraint->engine->base(), constraint->engine->lexing(), *constraint->vocabulary);
+        shared->tokens = find_few(words.vocabulary(u32(constraint->special_ids.size())), words, constraint->engine->base(), constraint->engine->lexing(), trie);
     }
     tables = shared;
 }
@@ -193,8 +199,8 @@ void Solver::allow_all() {
     if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room()), tables->moves->allow(~u64(0));
 }
 
-void Solver::allow_little() {
-    tables->stacks->allow(max_states / BRIEF, room()), tables->moves->allow(max_states / BRIEF * READINGS_A_STATE);
+void Solver::allow(u64 part) {
+    tables->stacks->allow(max_states / part, room()), tables->moves->allow(max_states / part * READINGS_A_STATE);
 }
 
 // A stack of one pool in another one. Stacks may be deep, so what is under way is kept in a list.

@@ -61,7 +61,7 @@ class Solver : private Reader {
 
   private:
     friend class Fillings;
-    static constexpr u64 BRIEF = 50;               // one in so many of the limit may be spent where an answer is hoped for, not owed
+    static constexpr u64 BRIEF = 50;               // see `allow`: for an answer that is hoped for, not owed
     bool find_open(const Solver* before);
     std::shared_ptr<Levels> levels_with(std::vector<Pick> some);
     bool can_fill(Levels& some);
@@ -119,7 +119,7 @@ class Solver : private Reader {
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
     void begin_call();
     void allow_all();
-    void allow_little();
+    void allow(u64 part);                          // one in so many of the limit
     u64 room() const;                              // bytes for the tables of canvases
     template <class Size, class At, class Make>
     u32 copy_stack(u32 node, FlatMap& done, const Size& size, const At& at, const Make& make);

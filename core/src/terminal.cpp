@@ -110,6 +110,15 @@ Counted Terminal::counted(u32 s) const {
     return {s - k * n, k, k};
 }
 
+u32 Terminal::recounted(u32 s, u32 count) const {
+    u32 i = part_of(s);
+    const Part& p = parts[i];
+    bool at_start = s - p.base == p.dfa->start;
+    if (p.max != NONE && (count > p.max || (count == p.max && !at_start))) return DEAD;
+    s += std::min(count, p.counts() - 1) * p.dfa->size();
+    return at_start ? settle(i, s) : s;
+}
+
 u32 Terminal::step_chain(u32 s, u8 b) const {
     u32 i = part_of(s);
     const Part& p = parts[i];

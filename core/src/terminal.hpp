@@ -75,6 +75,8 @@ struct Terminal {
             each_step(*parts[0].dfa, s.state, byte, [&](u32 to) { out.push_back({to}); });
         }
     }
+    // A state of a counted part with count 0, after so many units instead; DEAD where the part does not go on so far.
+    u32 recounted(u32 s, u32 count) const;
     bool goes_on(u32 s) const {  // false only where nothing can follow
         if (!literal.empty()) return s < literal.size();
         return plain() ? !parts[0].dfa->reads[s].empty() : !reads(s).empty();

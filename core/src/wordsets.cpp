@@ -29,6 +29,36 @@ u32 WordSets::word(std::string_view bytes) {
     return set;
 }
 
+u32 WordSets::of(std::vector<std::string>& all) {
+    std::sort(all.begin(), all.end());
+    return of(all.data(), all.data() + all.size(), 0);
+}
+
+// What follows the first `at` bytes, in which all of the words agree; calls itself as deep as the longest word.
+u32 WordSets::of(const std::string* from, const std::string* to, std::size_t at) {
+    std::vector<u64> edges;
+    for (; from != to && from->size() == at; ++from)
+        if (edges.empty()) edges.push_back(ENDS);
+    while (from != to) {
+        char first = (*from)[at];
+        const std::string* end = std::find_if(from, to, [&](auto& w) { return w[at] != first; });
+        edges.push_back(u64(u8(first) + 1) << 32 | of(from, end, at + 1));
+        from = end;
+    }
+    return intern(edges.data(), edges.size());
+}
+
+u32 WordSets::tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u32 node) {
+    std::vector<u64> edges;
+    if (node && trie.token[node] != NONE) edges.push_back(ENDS);
+    for (u32 k = trie.kid_at[node]; longest && k < trie.kid_at[node + 1]; ++k) {
+        if (!allowed(char(trie.kid_byte[k]))) continue;
+        u32 rest = tokens_of(trie, allowed, longest - 1, trie.kid[k]);
+        if (rest != NOTHING) edges.push_back((u64(trie.kid_byte[k]) + 1) << 32 | rest);
+    }
+    return intern(edges.data(), edges.size());
+}
+
 u32 WordSets::intern(const u64* edges, std::size_t n) {
     u32 set = sets.intern(edges, n);
     if (set < below.size()) return set;

@@ -25,6 +25,9 @@ class WordSets {
     }
     u32 vocabulary(u32 specials);        // all tokens, and the first `specials` special ones
     u32 word(std::string_view bytes);
+    u32 of(std::vector<std::string>& words);  // sorts them
+    // Tokens of at most `longest` bytes, all of which are `allowed`.
+    u32 tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u32 node = 0);
     u32 special(u32 index) { return edge(SPECIAL + index, EMPTY_WORD); }
 
     bool ends(u32 set) const { return sets.size(set) && sets.begin(set)[0] == ENDS; }
@@ -49,6 +52,7 @@ class WordSets {
         return intern(&e, 1);
     }
     u32 intern(const u64* edges, std::size_t n);
+    u32 of(const std::string* from, const std::string* to, std::size_t at);
 
     const u8* kind;
     SpanPool<u64> sets;

@@ -38,19 +38,15 @@ class Finder {
 };
 
 // Bytes, and all pieces of what the grammar spells out.
-FewTokens without_lexer(FewTokens out, Finder f, WordSets& words, const Machine& m) {
+void add_spelled(FewTokens& out, Finder& f, WordSets& words, const Machine& m) {
     for (char c = 0x20; c < 0x7f; ++c) f.add(std::string(1, c));
     for (auto& t : m.terminals) f.add_pieces(t->literal);
     out.few = f.found();
     out.many = words.unite(out.few, f.signs(6));
-    return out;
 }
 
 // A byte for each kind of lexeme.
-FewTokens with_lexer(FewTokens out, Finder f, WordSets& words, const Machine& m, const Lexer& lexer) {
-    auto blanks = blanks_of(m, lexer);
-    auto blank = std::find_if(blanks.begin(), blanks.end(), [&](u8 b) { return f.add(std::string(1, char(b))); });
-    if (blank != blanks.end()) out.blank = f.found();
+void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, const Lexer& lexer) {
     std::vector<u32> labels;
     for (u32 b = 0; b < 256; ++b) {  // in ASCII, signs come before digits and letters, which begin keywords
         u32 x = lexer.go(Lexer::BEGIN, u8(b)), label = x == DEAD ? 0 : lexer.label(x);
@@ -63,7 +59,6 @@ FewTokens with_lexer(FewTokens out, Finder f, WordSets& words, const Machine& m,
     for (u32 b = 0x80; b < 256; ++b)
         if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
     out.many = words.unite(f.found(), f.signs(2));
-    return out;
 }
 
 }  // namespace
@@ -73,8 +68,11 @@ FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexe
     FewTokens out;
     out.any = any;
     Finder f(words, trie);
-    if (!lexer) return without_lexer(out, std::move(f), words, m);
-    return lexer->size() < MANY_STATES ? out : with_lexer(out, std::move(f), words, m, *lexer);
+    std::vector<u8> blanks = lexer ? blanks_of(m, *lexer) : std::vector<u8>{'a'};  // nearly all texts have strings, which go on with it
+    if (std::any_of(blanks.begin(), blanks.end(), [&](u8 b) { return f.add(std::string(1, char(b))); })) out.blank = f.found();
+    if (lexer && lexer->size() >= MANY_STATES) add_kinds(out, f, words, m, *lexer);
+    else add_spelled(out, f, words, m);
+    return out;
 }
 
 Narrowed::Narrowed(const FewTokens& t, std::vector<Pick> all, std::size_t tail, u32 words, std::size_t free) : picks(std::move(all)), tokens(t), is_slot(picks.size(), 0) {
@@ -97,8 +95,9 @@ bool Narrowed::widen(std::size_t element) {
         for (std::size_t i = std::min(element, picks.size()); i-- > 0 && slots < reach;) {
             if (!is_slot[i]) continue;
             u32& words = picks[i].words;
-            u32 to = slots++ < reach / LEAST_REACH / 2 ? tokens.any : tokens.many;
-            if (words != to && words != tokens.any) words = to, wider = true;
+            u32 now = words == tokens.any ? 3 : words == tokens.many ? 2 : words == tokens.few ? 1 : 0, to = slots < reach / 16 ? 3 : slots < reach / 4 ? 2 : 1;
+            ++slots;
+            if (now < to) words = to == 3 ? tokens.any : to == 2 ? tokens.many : tokens.few, wider = true;
             more = more || words != tokens.any;
         }
         if (wider) return true;

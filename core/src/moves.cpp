@@ -1,7 +1,5 @@
 #include "moves.hpp"
 
-#include <map>
-
 #include "frontier.hpp"
 
 namespace weft {
@@ -9,6 +7,12 @@ namespace weft {
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
     if (lexer) first_special = lexer->size();
+    for (u32 t = 0; lexer && t <= lexer->terminals(); ++t) {
+        TermBits bits(lexer->words());
+        for (u32 k = 0; k < lexer->terminals() * lexer->boundaries; ++k)
+            if (u32 of = k / lexer->boundaries; of == t || lexer->is_ignored(of)) bits[k >> 6] |= u64(1) << (k & 63);
+        wanted.push_back(std::move(bits));
+    }
     lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), open_sets.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
 }
 
@@ -41,14 +45,9 @@ bool Moves::alive(u32 x, u32 term) const {
     if (x >= first_special) return term != Frontiers::ACCEPT && term != END && m.terminals[term]->special == x - first_special;
     if (x == Lexer::BEGIN) return true;
     const TermBits& live = lexer->terms(lexer->live(x));
-    auto has = [&](u32 t) {
-        for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k)
-            if (live[k >> 6] >> (k & 63) & 1) return true;
-        return false;
-    };
-    if (term != END && has(term)) return true;
-    for (u32 t = 0; t < lexer->terminals(); ++t)
-        if (lexer->is_ignored(t) && has(t)) return true;
+    const TermBits& some = wanted[term == END ? lexer->terminals() : term];
+    for (std::size_t k = 0; k < live.size(); ++k)
+        if (live[k] & some[k]) return true;
     return false;
 }
 
@@ -210,29 +209,34 @@ Moves::Reading Moves::read_counted(u32 set, u32 x, const std::vector<u32>& count
     const Part& part = terminal.parts[terminal.part_of(q)];
     u32 list = ahead(set, x);
     Reading out{0, 0};
-    std::map<u32, std::vector<int>> inside;  // state in the unit -> per count: how many more runs of counts begin here than have ended
+    struct Run {
+        u32 state;        // in the unit
+        u64 from, last;   // counts
+        bool operator<(const Run& o) const { return std::tie(state, from, last) < std::tie(o.state, o.from, o.last); }
+    };
+    std::vector<Run> runs;
+    const u64 top = part.counts() - 1;
     for (std::size_t k = 0; k < aheads.size(list); ++k) {
         Ahead a = aheads.begin(list)[k];
         if (part.max != NONE && a.count > part.max) break;
-        for (std::size_t j = 0; j < lex_sets.size(a.inside); ++j) {
-            auto& runs = inside[lex_list[lex_sets.begin(a.inside)[j]].second];
-            runs.resize(part.counts() + 1);
-            for (std::size_t i = 0; i < counts.size();) {
-                u64 from = u64(counts[i]) + a.count;
-                while (++i < counts.size() && counts[i] == counts[i - 1] + 1) continue;
-                u64 last = u64(counts[i - 1]) + a.count, top = part.counts() - 1;
-                if (part.max != NONE && from > top) break;
-                ++runs[std::min(from, top)], --runs[std::min(last, top) + 1];
-            }
+        for (std::size_t i = 0; i < counts.size() && a.inside;) {
+            u64 from = u64(counts[i]) + a.count;
+            while (++i < counts.size() && counts[i] == counts[i - 1] + 1) continue;
+            u64 last = u64(counts[i - 1]) + a.count;
+            if (part.max != NONE && from > top) break;
+            for (std::size_t j = 0; j < lex_sets.size(a.inside); ++j) runs.push_back({lex_list[lex_sets.begin(a.inside)[j]].second, std::min(from, top), std::min(last, top)});
         }
         auto enough = std::lower_bound(counts.begin(), counts.end(), part.min > a.count ? part.min - a.count : 0);
         if (enough != counts.end() && (part.max == NONE || *enough + a.count <= part.max)) unite(out, a.behind);
     }
+    std::sort(runs.begin(), runs.end());
     std::vector<u32> states;
-    for (auto& [state, runs] : inside)
-        for (u32 count = 0, open = 0; count < part.counts(); ++count)
-            if (open += u32(runs[count]); open != 0)
-                if (u32 to = terminal.recounted(state, count); to != DEAD) states.push_back(lex(t, to));
+    u64 next = 0;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        if (i == 0 || runs[i].state != runs[i - 1].state) next = 0;
+        for (next = std::max(next, runs[i].from); next <= runs[i].last; ++next)
+            if (u32 to = terminal.recounted(runs[i].state, u32(next)); to != DEAD) states.push_back(lex(t, to));
+    }
     sort_unique(states);
     out.inner = unite_lexes(out.inner, lex_sets.intern(states));
     return out;

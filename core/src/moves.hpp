@@ -113,6 +113,7 @@ class Moves {
     u64 limit, quota = ~u64(0), spent = 0;
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;
+    std::vector<TermBits> wanted;                   // per terminal, and for END: its bits and those of ignored text
     FlatMap lex_ids, loop_ids, reading_ids, ahead_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
     std::vector<u64> loop_kinds;

@@ -46,28 +46,30 @@ std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
 // Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
 // not; nearly always that is all. Returns the tokens about which the two do not agree.
 std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
+    if (!with_few.empty() && constraint->special_ids.empty()) {  // special tokens are no bytes
+        try {
+            allow(BRIEF);
+            exact_mask(element, out);
+            allow_all();
+            return {};
+        } catch (const LimitFault&) {
+        }
+        try {
+            return between(element, out);
+        } catch (const LimitFault&) {
+        }
+        alive.clear(), allow_all();
+    }
+    exact_mask(element, out);
+    return {};
+}
+
+void Solver::exact_mask(std::size_t element, u32* out) {
     std::size_t pick = pick_of[element];
-    auto exactly = [&] {
-        std::vector<u32> exact(constraint->vocabulary->words());
-        add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
-        add_ends(*levels, pick, exact.data());
-        std::copy(exact.begin(), exact.end(), out);
-        return std::vector<u32>();
-    };
-    if (with_few.empty() || !constraint->special_ids.empty()) return exactly();  // special tokens are no bytes
-    try {
-        allow(BRIEF);
-        auto none = exactly();
-        allow_all();
-        return none;
-    } catch (const LimitFault&) {
-    }
-    try {
-        return between(element, out);
-    } catch (const LimitFault&) {
-    }
-    alive.clear(), allow_all();
-    return exactly();
+    std::vector<u32> exact(constraint->vocabulary->words());
+    add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
+    add_ends(*levels, pick, exact.data());
+    std::copy(exact.begin(), exact.end(), out);
 }
 
 // What a few fillings let stand, and the tokens about which any bytes in place of the other slots do not agree with them.

@@ -133,7 +133,7 @@ u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST
 bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
     const FewTokens& t = tables->tokens;
     std::vector<Narrowed> ways;
-    for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 2}, {t.many, 2}, {t.many, 4}}) {
+    for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}}) {
         std::size_t k = ways.size();
         ways.emplace_back(t, all, tail, words, free);
         with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], ways[k].picks, tail) : levels_with(ways[k].picks));
@@ -303,8 +303,14 @@ void Solver::mask(u32 element, u32* out) {
         if (mixed) return mixed_mask(inner, out);
         auto doubtful = slot_mask(inner, out);
         guard.unlock();
-        for (u32 token : doubtful)
-            if (fits({{element, token}}, true)) set_token(out, token);
+        try {
+            for (u32 token : doubtful)
+                if (fits({{element, token}}, true)) set_token(out, token);
+        } catch (const LimitFault&) {
+            guard.lock();
+            begin_call();
+            exact_mask(inner, out);
+        }
         return;
     }
     std::size_t at = open_hole(element);

@@ -109,6 +109,7 @@ class Solver : private Reader {
     std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief) const;
     std::vector<u32> slot_mask(std::size_t element, u32* out);
+    void exact_mask(std::size_t element, u32* out);
     std::vector<u32> between(std::size_t element, u32* out);
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);

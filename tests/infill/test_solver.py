@@ -285,9 +285,9 @@ def test_what_the_limits_leave_undecided_is_unknown_and_never_no() -> None:
     assert solver.verdict.status is Status.UNKNOWN
     assert not solver.mask(0).any()
     assert solver.unknown == 2
-    assert solver.admit([(0, 0)]) == []
+    assert solver.admit([(0, 1)]) == []
     with pytest.raises(BudgetExceeded):
-        solver.commit({0: 0})
+        solver.commit({0: 1})
     with pytest.raises(BudgetExceeded):
         solver.best(np.zeros((10, len(TOKENS))))
     with pytest.raises(BudgetExceeded, match="too many positions"):

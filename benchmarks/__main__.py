@@ -201,16 +201,17 @@ def slow(
 
 @app.command()
 def table(inject: Annotated[Path | None, typer.Option(help="A README with the bench markers.")] = None) -> None:
-    """Every table of the last runs, into results/table.md."""
-    text = _tables(short=False)
-    (RESULTS / "table.md").write_text(text + "\n", "utf-8")
+    """Every table of the last runs, into results/table.md; what was not run again stays."""
+    file = RESULTS / "table.md"
+    text = report.renewed(file.read_text("utf-8") if file.exists() else "", _tables(short=False))
+    file.write_text(text + "\n", "utf-8")
     if inject:
         report.inject(inject, _tables(short=True))
     print(text)
 
 
-def _tables(*, short: bool) -> str:
-    """What there are results of; `short` for a README."""
+def _tables(*, short: bool) -> dict[str, str]:
+    """By part, what there are results of; `short` for a README."""
     from benchmarks import agreement
 
     bodies: dict[str, Callable[[Json, dict[str, list[Json]]], str]] = {
@@ -220,17 +221,17 @@ def _tables(*, short: bool) -> str:
         "memory": lambda header, rows: report.memory_table(rows),
         "infill": lambda header, rows: infill_report.tables(rows["weft"], short=short),
     }
-    parts = []
+    parts = {}
     for name, body in bodies.items():
         if (RESULTS / f"{name}.jsonl").exists():
             header, rows = report.read_run(name)
-            parts.append(f"### {name}\n\n{report.described(header)}\n\n{body(header, rows)}")
+            parts[name] = f"{report.described(header)}\n\n{body(header, rows)}"
     if (RESULTS / "agree.json").exists():
         result = json.loads((RESULTS / "agree.json").read_text("utf-8"))
-        parts.append(f"### agree\n\n{agreement.tables(result, short=short)}")
+        parts["agree"] = agreement.tables(result, short=short)
     if (RESULTS / "denoise.md").exists():
-        parts.append(f"### denoise\n\n{(RESULTS / 'denoise.md').read_text('utf-8').strip()}")
-    return "\n\n".join(parts)
+        parts["denoise"] = (RESULTS / "denoise.md").read_text("utf-8").strip()
+    return parts
 
 
 def _cpu_s() -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -263,13 +264,20 @@ def described(header: Json) -> str:
     )
 
 
-def inject(readme: Path, text: str) -> None:
-    """Put the tables between the markers of `readme`."""
+def inject(readme: Path, sections: dict[str, str]) -> None:
+    """Put the sections between the markers of `readme`."""
     before, found, rest = readme.read_text("utf-8").partition(BEGIN)
-    _, closed, after = rest.partition(END)
+    body, closed, after = rest.partition(END)
     if not found or not closed:
         raise SystemExit(f"benchmarks: {readme} has no {BEGIN} ... {END}")
-    readme.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", "utf-8")
+    readme.write_text(f"{before}{BEGIN}\n{renewed(body, sections)}\n{END}{after}", "utf-8")
+
+
+def renewed(text: str, sections: dict[str, str]) -> str:
+    """`text` with these sections in place of its own; those that were not measured again stay as they are."""
+    old = [part.strip() for part in re.split(r"(?m)^(?=### )", text)]
+    kept = {part.partition("\n")[0][4:]: part for part in old if part.startswith("### ")}
+    return "\n\n".join((kept | {name: f"### {name}\n\n{body}" for name, body in sections.items()}).values())
 
 
 def _cell(text: str) -> str:

@@ -146,6 +146,7 @@ class Solver:
             return np.asarray(self._analysis().mask(element, words), dtype=np.uint32)
         except BudgetExceeded:
             self.unknown += 1
+            self._known.pop(self._states[-1], None)  # its tables may be full; the next question begins anew
             return np.zeros(words, np.uint32)
 
     def forced(self) -> dict[int, int]:

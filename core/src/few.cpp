@@ -52,12 +52,12 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
         u32 x = lexer.go(Lexer::BEGIN, u8(b)), label = x == DEAD ? 0 : lexer.label(x);
         if (label && std::find(labels.begin(), labels.end(), label) == labels.end() && f.add(std::string(1, char(b)))) labels.push_back(label);
     }
-    out.few = f.found();
-    for (auto& t : m.terminals)
-        if (!t->literal.empty()) f.add(t->literal), f.add(" " + t->literal);
     std::vector<u8> seen(256, 0);
     for (u32 b = 0x80; b < 256; ++b)
         if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
+    out.few = f.found();
+    for (auto& t : m.terminals)
+        if (!t->literal.empty()) f.add(t->literal), f.add(" " + t->literal);
     out.many = words.unite(f.found(), f.signs(2));
 }
 

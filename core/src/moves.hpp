@@ -43,6 +43,7 @@ class Moves {
     static constexpr u32 LONGEST_TEXT = 16;  // bytes of text that are read as one element
 
     void allow(u64 more) { quota = more == ~u64(0) ? more : spent + more; }  // how many sets of words may be read from now on
+    u64 steps() const { return spent; }
     Next next(u32 open, u32 words);                 // `words`: what the element can be
     u32 summary(u32 rests, u32 ret);                // the box state `ret` before the rests; NONE where nothing fits
     const Summary& at(u32 summary) const { return summaries[summary]; }
@@ -57,6 +58,8 @@ class Moves {
     bool behind_special(u32 lex) const {            // a special token has just ended
         return lexer ? lex >= first_special : m.terminals[lex_list[lex].first]->special != NONE && lex_list[lex].second == 1;
     }
+    // What a word does to lexemes in any of these states: words for which it is equal do the same in every place.
+    Hash128 effect(const std::vector<u32>& lexes, std::string_view word);
     bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
     bool may_end(u32 open) const;                   // some lexeme may end here, as this terminal
     bool may_end(u32 term, u32 lex) const;
@@ -95,6 +98,7 @@ class Moves {
     u32 exit(u32 label, u32 next, u32 left);
     u32 rest(u32 lex, u32 set);
     void unite(Reading& a, const Reading& b);
+    void trace(u32 x, std::string_view word, int& steps, Hash128& out);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);

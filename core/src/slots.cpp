@@ -1,13 +1,15 @@
 // Solver: which tokens may stand in a slot, by the levels of its canvas. Exactly, or, where that would take long, between what a few
 // fillings of the other slots let stand and what any bytes in place of them do.
 #include <bit>
+#include <unordered_map>
 
 #include "solver.hpp"
 #include "walk.hpp"
 
 namespace weft {
 
-constexpr std::size_t MOST_DOUBTFUL = 4096;  // tokens times elements: what one try costs grows with the canvas
+constexpr u64 STEPS_A_STATE = 10;
+constexpr std::size_t MOST_DOUBTFUL = 100;  // kinds of tokens that may be tried one by one
 
 std::vector<TokenGroup> Solver::groups(u32 state) {
     std::vector<TokenGroup> out;
@@ -44,9 +46,13 @@ std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
 }
 
 // Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
-// not; nearly always that is all. Returns the tokens about which the two do not agree.
-std::vector<u32> Solver::slot_mask(std::size_t element, u32* out) {
-    if (!with_few.empty() && constraint->special_ids.empty()) {  // special tokens are no bytes
+// not; nearly always that is all. Returns the tokens about which the two do not agree, those together that do the same everywhere.
+std::vector<std::vector<u32>> Solver::slot_mask(std::size_t element, u32* out) {
+    if (ends_before(element)) {
+        for (u32 e : constraint->vocabulary->eos) set_token(out, e);
+        return {};
+    }
+    if (few && constraint->special_ids.empty()) {  // special tokens are no bytes
         try {
             allow(BRIEF);
             exact_mask(element, out);
@@ -72,11 +78,22 @@ void Solver::exact_mask(std::size_t element, u32* out) {
     std::copy(exact.begin(), exact.end(), out);
 }
 
+// Tries tokens one by one, as long as that takes less than the exact way may take.
+void Solver::try_tokens(u32 element, const std::vector<std::vector<u32>>& doubtful, u32* out) const {
+    const u64 most = steps() + max_states * STEPS_A_STATE;
+    for (auto& tokens : doubtful) {
+        if (steps() > most) throw LimitFault("tokens take long to be tried one by one", most, steps(), "leave fewer slots open");
+        if (!fits({{element, tokens[0]}}, true)) continue;
+        for (u32 token : tokens) set_token(out, token);
+    }
+}
+
+u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
+
 // What a few fillings let stand, and the tokens about which any bytes in place of the other slots do not agree with them.
-std::vector<u32> Solver::between(std::size_t element, u32* out) {
+std::vector<std::vector<u32>> Solver::between(std::size_t element, u32* out) {
     const u32 words = constraint->vocabulary->words();
-    const std::size_t most_doubtful = std::max<std::size_t>(8, MOST_DOUBTFUL / picks);
-    std::vector<u32> more(words), least(words), doubtful;
+    std::vector<u32> more(words), least(words);
     allow_all();
     most_asked = max_states / BRIEF, tables->stacks->allow(max_states / 4, room());
     u32 state = most_mask(element, more.data());
@@ -86,11 +103,32 @@ std::vector<u32> Solver::between(std::size_t element, u32* out) {
     for (u32 i = 0; i < words; ++i) more[i] &= ~least[i];
     allow_all();
     keep_joining(element, state, more);
-    for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
-        if (has_token(more.data(), t)) doubtful.push_back(t);
-    if (doubtful.size() > most_doubtful) throw LimitFault("too many tokens would have to be tried one by one", most_doubtful, doubtful.size(), "leave fewer slots open");
+    auto doubtful = alike(state, more);
+    if (doubtful.size() > MOST_DOUBTFUL) throw LimitFault("too many tokens would have to be tried one by one", MOST_DOUBTFUL, doubtful.size(), "leave fewer slots open");
     std::copy(least.begin(), least.end(), out);
     return doubtful;
+}
+
+// Tokens by what they do to each lexeme that may be open in a state.
+std::vector<std::vector<u32>> Solver::alike(u32 state, const std::vector<u32>& tokens) {
+    std::vector<Item> items;
+    constraint->engine->places(state, items);
+    std::vector<u32> lexes;
+    for (const Item& it : items)
+        if (it.term != END || tables->moves->lexer) lexes.push_back(tables->moves->lex(it.term, it.q));
+    sort_unique(lexes);
+    u64 count = 0;
+    for (u32 word : tokens) count += u32(std::popcount(word));
+    if (count * lexes.size() > max_states * STEPS_A_STATE) throw LimitFault("too many tokens would have to be told apart", max_states, count, "leave fewer slots open");
+    std::unordered_map<Hash128, std::size_t, HashOf> at;
+    std::vector<std::vector<u32>> out;
+    for (u32 t = 0; t < constraint->vocabulary->size(); ++t) {
+        if (!has_token(tokens.data(), t)) continue;
+        auto [it, fresh] = at.try_emplace(tables->moves->effect(lexes, *constraint->vocabulary->texts[t]), out.size());
+        if (fresh) out.emplace_back();
+        out[it->second].push_back(t);
+    }
+    return out;
 }
 
 // Tokens that lead from one of the places before a slot to where a sentence can follow. Part by part: each part of the places is asked
@@ -123,7 +161,7 @@ void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
 void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     constexpr std::size_t NEAR = 2;
     std::size_t pick = pick_of[element];
-    auto picked = with_few.back()->all_picks();
+    auto picked = few->all_picks();
     const auto& all = levels->all_picks();
     auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
         if (all[k].words != tables->tokens.any) return false;
@@ -132,9 +170,21 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     };
     for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
     for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
-    Levels near(*with_few.back(), picked, tail);
+    Levels near(*few, picked, tail);
     add_tokens(near, near.front(pick), pick, out, only);
     add_ends(near, pick, out);
+}
+
+// What stands to the right of a slot, with any bytes in place of slots, and of all that is far from it.
+Chain Solver::behind(std::size_t element, bool hole_first) const {
+    constexpr std::size_t NEAR = 8;  // slots
+    Chain chain;
+    if (hole_first) chain.add_hole();
+    std::size_t end = element + 1;
+    for (std::size_t slots = 0; end < elements.size() && slots < NEAR; ++end) slots += elements[end].kind == Element::Slot;
+    add_to(chain, element + 1, end, 1);
+    if (end < elements.size()) chain.add_hole();
+    return chain;
 }
 
 // Tokens that may stand in a slot if any bytes may stand in the others, and right behind it.
@@ -144,17 +194,14 @@ u32 Solver::most_mask(std::size_t element, u32* out) {
     while (from > first && elements[from - 1].kind != Element::Slot) --from;
     u32 state = from > first ? engine.hole(states.back()) : states.back();
     for (std::size_t i = from; i < element; ++i) state = read(i, state);
-    Chain chain;
-    chain.add_hole();
-    add_to(chain, element + 1, elements.size(), 1);
+    Chain chain = behind(element, true);
     constraint->add_mask(state, *constraint->suffix(std::move(chain), max_items), out);
     return state;
 }
 
 // Of some tokens those after which, from a state, what stands behind the slot goes on at once.
 void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
-    Chain chain;
-    add_to(chain, element + 1, elements.size(), 1);
+    Chain chain = behind(element, false);
     if (chain.loop[0]) return;
     auto right = constraint->suffix(std::move(chain), max_items);
     const Trie& trie = *constraint->vocabulary->trie;
@@ -175,16 +222,15 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
 // Whether a few fillings show two tokens that may stand in a slot. A no says nothing.
 bool Solver::is_free(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
-    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || with_few.empty()) return false;
+    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || !few) return false;
     begin_call();
-    Levels& few = *with_few.back();
     std::size_t pick = pick_of[element];
     u32 one = NONE;  // rank of the first token that was found
     bool two = false;
     try {
-        for (auto& part : parts_of(few.front(pick))) {
+        for (auto& part : parts_of(few->front(pick))) {
             each_token(*constraint->engine, *constraint->vocabulary->trie, part.state, [&](u32 from_rank, u32 end, u32 to) {
-                if (two || !lives(few, pick + 1, to)) return;
+                if (two || !lives(*few, pick + 1, to)) return;
                 two = end - from_rank > 1 || (one != NONE && one != from_rank);
                 one = from_rank;
             }, constraint->vocabulary->trie->one_byte.data());

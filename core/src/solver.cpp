@@ -143,7 +143,7 @@ bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all
             allow(part);
             try {
                 while (ways[k].tries++ < Narrowed::TRIES) {
-                    if (can_fill(*with_few[k])) return true;
+                    if (can_fill(*with_few[k])) return few = with_few[k], true;
                     std::size_t dead = with_few[k]->dies();
                     if (dead > all.size() || !ways[k].widen(dead)) ways[k].tries = Narrowed::TRIES;
                     else with_few[k] = std::make_shared<Levels>(*with_few[k], ways[k].picks, tail);
@@ -304,8 +304,7 @@ void Solver::mask(u32 element, u32* out) {
         auto doubtful = slot_mask(inner, out);
         guard.unlock();
         try {
-            for (u32 token : doubtful)
-                if (fits({{element, token}}, true)) set_token(out, token);
+            try_tokens(element, doubtful, out);
         } catch (const LimitFault&) {
             guard.lock();
             begin_call();

@@ -108,13 +108,17 @@ class Solver : private Reader {
     };
     std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief) const;
-    std::vector<u32> slot_mask(std::size_t element, u32* out);
+    std::vector<std::vector<u32>> slot_mask(std::size_t element, u32* out);
     void exact_mask(std::size_t element, u32* out);
-    std::vector<u32> between(std::size_t element, u32* out);
+    void try_tokens(u32 element, const std::vector<std::vector<u32>>& doubtful, u32* out) const;  // in the caller's count
+    u64 steps() const;                             // that the tables of canvases have taken
+    std::vector<std::vector<u32>> between(std::size_t element, u32* out);
+    std::vector<std::vector<u32>> alike(u32 state, const std::vector<u32>& tokens);
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);
     void least_mask(std::size_t element, u32* out, const u32* only);
     u32 most_mask(std::size_t element, u32* out);
+    Chain behind(std::size_t element, bool hole_first) const;
     void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);
     bool may_be_nothing(const Element& e) const;
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
@@ -144,6 +148,7 @@ class Solver : private Reader {
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
+    std::shared_ptr<Levels> few;                   // the one of these that showed that the canvas is open, or null
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
     u64 asked = 0, most_asked = ~u64(0);           // states of which it was found whether they live
     FlatMap after_any, after_few;                  // like the following

@@ -14,7 +14,7 @@ void Stacks::check_size() const {
 }
 
 void Stacks::step() {
-    if (++steps > most_steps) throw LimitFault("the canvas has too many different readings", most_steps, steps, "raise max_states, or leave fewer slots open");
+    if (++taken > most_steps) throw LimitFault("the canvas has too many different readings", most_steps, taken, "raise max_states, or leave fewer slots open");
 }
 
 u32 Stacks::known(const FlatMap& done, bool meet, u32 a, u32 b) const {

@@ -16,7 +16,8 @@ class Stacks {
         nodes.intern(&bottom, 1), nodes.intern(nullptr, 0);
     }
     // How many sets may be made from now on, and how large all of them may be.
-    void allow(u64 more, u64 bytes) { limit = nodes.size() + more, max_bytes = bytes, most_steps = steps + more * STEPS_A_SET; }
+    void allow(u64 more, u64 bytes) { limit = nodes.size() + more, max_bytes = bytes, most_steps = taken + more * STEPS_A_SET; }
+    u64 steps() const { return taken; }
     u32 unite(u32 a, u32 b) { return combine(united, false, a, b); }
     u32 meet(u32 a, u32 b) { return combine(met, true, a, b); }  // the stacks in both
     u32 unite(std::vector<u32>& sets);      // uses them up
@@ -46,7 +47,7 @@ class Stacks {
     void check_size() const;
     static constexpr u64 STEPS_A_SET = 16;  // pairs of sets that may be looked at for each set that may be made
     void step();
-    u64 limit = 0, max_bytes = 0, steps = 0, most_steps = 0;
+    u64 limit = 0, max_bytes = 0, taken = 0, most_steps = 0;
 };
 
 }  // namespace weft

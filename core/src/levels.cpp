@@ -19,7 +19,7 @@ Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
     changed = n + 1;
     while (same < std::min(n, before.picks.size()) && picks[same].words == before.picks[same].words) ++same;
     fronts.assign(before.fronts.begin(), before.fronts.begin() + long(std::min(same + 1, before.fronts.size())));
-    for (auto& f : fronts) count += f->places.size();
+    for (std::size_t i = 0; i < fronts.size(); ++i) count += i && fronts[i] == fronts[i - 1] ? 0 : fronts[i]->places.size();
     // A live part is still right where nothing has changed to the right of it, and nothing new can come from the left.
     bool narrower = n == before.picks.size();
     for (std::size_t i = 0; i < n && narrower; ++i) {
@@ -33,9 +33,16 @@ Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
 
 const Levels::Front& Levels::reach(std::size_t i) {
     while (fronts.size() <= i) {
-        auto to = std::make_shared<Front>();
-        if (u32 words = picks[fronts.size() - 1].words; words != WordSets::NOTHING) to->places = step(fronts.back()->places, words);
-        count += to->places.size();
+        std::size_t n = fronts.size();
+        u32 words = picks[n - 1].words;
+        std::shared_ptr<Front> last = fronts.back(), to = last;
+        bool repeats = n > 1 && fronts[n - 2] == last && picks[n - 2].words == words;  // what changed nothing changes nothing again
+        if (!repeats) {
+            to = std::make_shared<Front>();
+            if (words != WordSets::NOTHING) to->places = step(last->places, words);
+            if (to->places == last->places) to = last;
+            else count += to->places.size();
+        }
         if (count > max_places) throw LimitFault("the canvas has too many different readings", max_places, count, "raise max_states, or leave fewer slots open");
         fronts.push_back(std::move(to));
     }

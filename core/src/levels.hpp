@@ -21,6 +21,7 @@ namespace weft {
 
 struct Place {  // an open place and a set of stacks below it
     u32 open, stacks;
+    bool operator==(const Place& o) const { return open == o.open && stacks == o.stacks; }
 };
 
 struct Pick {      // what an element can be

@@ -1,5 +1,6 @@
 #include "few.hpp"
 
+#include <array>
 #include <cctype>
 
 #include "separation.hpp"
@@ -42,7 +43,7 @@ void add_spelled(FewTokens& out, Finder& f, WordSets& words, const Machine& m) {
     for (char c = 0x20; c < 0x7f; ++c) f.add(std::string(1, c));
     for (auto& t : m.terminals) f.add_pieces(t->literal);
     out.few = f.found();
-    out.many = words.unite(out.few, f.signs(6));
+    out.some = out.many = words.unite(out.few, f.signs(6));
 }
 
 // A byte for each kind of lexeme.
@@ -56,6 +57,7 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
     for (u32 b = 0x80; b < 256; ++b)
         if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
     out.few = f.found();
+    out.some = words.unite(f.found(), f.signs(2));
     for (auto& t : m.terminals)
         if (!t->literal.empty()) f.add(t->literal), f.add(" " + t->literal);
     out.many = words.unite(f.found(), f.signs(2));
@@ -89,15 +91,16 @@ Narrowed::Narrowed(const FewTokens& t, std::vector<Pick> all, std::size_t tail, 
 bool Narrowed::widen(std::size_t element) {
     reach = element == dead ? reach * 2 : LEAST_REACH;
     dead = element;
+    const std::array<u32, 5> steps{tokens.blank, tokens.few, tokens.some, tokens.many, tokens.any};
     for (bool wider = false, more = true; more; reach *= 2) {
         more = false;
         std::size_t slots = 0;
         for (std::size_t i = std::min(element, picks.size()); i-- > 0 && slots < reach;) {
             if (!is_slot[i]) continue;
             u32& words = picks[i].words;
-            u32 now = words == tokens.any ? 3 : words == tokens.many ? 2 : words == tokens.few ? 1 : 0, to = slots < reach / 16 ? 3 : slots < reach / 4 ? 2 : 1;
+            auto now = std::find(steps.begin(), steps.end(), words), to = steps.begin() + (slots < reach / 128 ? 4 : slots < reach / 8 ? 3 : slots < reach / 2 ? 2 : 1);
             ++slots;
-            if (now < to) words = to == 3 ? tokens.any : to == 2 ? tokens.many : tokens.few, wider = true;
+            if (now < to) words = *to, wider = true;
             more = more || words != tokens.any;
         }
         if (wider) return true;

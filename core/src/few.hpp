@@ -1,7 +1,7 @@
 // Fewer fillings of a canvas: nearly every canvas that can be filled can be filled with signs, a name, a number and blanks.
 //
-//   slots:  _  _  _  _  _  ) { _ }        few tokens at both ends of a row of slots, blanks between:
-//           f  b  b  b  f     f          b a blank; f one token for each kind of lexeme that is one byte long
+//   slots:  _  _  _  _  _  ) { _ }        blanks in most slots of a row, few tokens in the others:
+//           b  b  f  f  m     f          b a blank; f one token for each kind of lexeme that is one byte long; m more of them
 //
 // With fewer fillings there are fewer places in the grammar, so a yes is found in a fraction of the time. A no is none: where nothing
 // can stand before some element, the slots to its left get more tokens (widen).
@@ -12,22 +12,21 @@
 
 namespace weft {
 
-struct FewTokens {
-    u32 any = WordSets::NOTHING;                // all tokens, as words; these and the following
-    u32 few = WordSets::NOTHING;                // nothing where there is no need for fewer
-    u32 many = WordSets::NOTHING;               // few, signs in pairs, what the grammar spells out, parts of characters
-    u32 blank = WordSets::NOTHING;              // one token that is ignored text; nothing if there is none
+struct FewTokens {                              // as words; each set holds those above it
+    u32 blank = WordSets::NOTHING;              // one token: ignored text, or a letter that strings go on with; nothing if there is none
+    u32 few = WordSets::NOTHING;                // one byte for each kind of lexeme; where a lexer has few states, what the grammar spells out
+    u32 some = WordSets::NOTHING;               // signs in pairs
+    u32 many = WordSets::NOTHING;               // what the grammar spells out
+    u32 any = WordSets::NOTHING;                // all tokens
 };
-// Fewer tokens do not pay with a lexer that has few states.
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
 
 class Narrowed {
   public:
     // free: so many slots of a row are no blanks. From `tail` on the text may end.
     Narrowed(const FewTokens& tokens, std::vector<Pick> all, std::size_t tail, u32 words, std::size_t free);
-    static constexpr int TRIES = 16;
     std::vector<Pick> picks;
-    int tries = 0;
+    int tries_left = 24;
     // Lets slots before an element, where nothing can stand, hold more tokens: further and further back if that does not help. False if
     // all of them hold any token.
     bool widen(std::size_t element);

@@ -18,7 +18,7 @@ Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Tr
 
 std::size_t Moves::bytes() const {
     return words.bytes() + lex_sets.bytes() + push_lists.bytes() + open_sets.bytes() + rest_sets.bytes() + exit_sets.bytes() + opens.bytes() + lex_ids.bytes() + reading_ids.bytes() +
-           ahead_ids.bytes() + aheads.bytes() + read_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
+           ahead_ids.bytes() + aheads.bytes() + read_ids.bytes() + open_ids.bytes() + summary_ids.bytes() + next_ids.bytes() + rests_united.bytes() + readings.size() * sizeof(Reading) + summary_bytes;
 }
 
 void Moves::check_size() {
@@ -387,33 +387,44 @@ void Moves::trace(u32 x, std::string_view word, int& steps, Hash128& out) {
 
 // -- boxes ------------------------------------------------------------------------------------------------------------
 
-Moves::Next Moves::next(u32 id, u32 set) {
-    u64 key = u64(id) << 32 | set;
-    u32 known = next_ids.find(key);
-    if (known != NONE) return nexts[known];
-    Open o = place(id);
-    u32 inner = 0, rests = NOTHING;
+// What words do to a terminal whose lexeme may be in several states, whatever stands behind it.
+Moves::Read Moves::read_open(u32 term, u32 lexes, u32 set) {
+    Open any{term, NONE, lexes};
+    u64 key = u64(opens.intern(&any, 1)) << 32 | set;
+    if (u32 known = open_ids.find(key); known != NONE) return reads[known];
+    Read out{0, NOTHING};
     std::vector<std::pair<u32, u32>> counts;  // those that differ in their counts only are read together
     std::vector<u32> some;
-    for (std::size_t k = 0; k < lex_sets.size(o.lexes); ++k) {
-        if (!lexer && o.term == END) break;
-        u32 x = lex_sets.begin(o.lexes)[k];
+    for (std::size_t k = 0; k < lex_sets.size(lexes); ++k) {
+        if (!lexer && term == END) break;
+        u32 x = lex_sets.begin(lexes)[k];
         if (auto [like, count] = counted(x); count != NONE) counts.emplace_back(like, count);
-        else filter(Reading(readings[reading(set, x)]), o.term, inner, rests);
-        if (!lexer && accepts(x)) rests = unite_rests(rests, rest(FRESH, set));
+        else filter(Reading(readings[reading(set, x)]), term, out.inner, out.rests);
+        if (!lexer && accepts(x)) out.rests = unite_rests(out.rests, rest(FRESH, set));
     }
     std::sort(counts.begin(), counts.end());
     for (std::size_t k = 0; k < counts.size();) {
         u32 like = counts[k].first;
         for (some.clear(); k < counts.size() && counts[k].first == like; ++k) some.push_back(counts[k].second);
-        filter(read_counted(set, like, some), o.term, inner, rests);
+        filter(read_counted(set, like, some), term, out.inner, out.rests);
     }
+    open_ids.put(key, u32(reads.size()));
+    reads.push_back(out);
+    return out;
+}
+
+Moves::Next Moves::next(u32 id, u32 set) {
+    u64 key = u64(id) << 32 | set;
+    u32 known = next_ids.find(key);
+    if (known != NONE) return nexts[known];
+    Open o = place(id);
+    Read read = read_open(o.term, o.lexes, set);
     Next n{NONE, NONE};
-    if (inner) {
-        Open to{o.term, o.ret, inner};
+    if (read.inner) {
+        Open to{o.term, o.ret, read.inner};
         n.inner = opens.intern(&to, 1);
     }
-    if (rests != NOTHING) n.summary = summary(rests, o.ret);
+    if (read.rests != NOTHING) n.summary = summary(read.rests, o.ret);
     if (nexts.size() % 256 == 0) check_size();
     next_ids.put(key, u32(nexts.size()));
     nexts.push_back(n);

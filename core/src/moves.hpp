@@ -102,6 +102,7 @@ class Moves {
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);
+    Read read_open(u32 term, u32 lexes, u32 set);
     void filter(const Reading& r, u32 term, u32& inner, u32& rests);
     bool completes(u32 label, u32 term) const;
     bool ignorable(u32 label) const { return lexer && label < first_special && label != WHOLE && lexer->may_ignore(label); }
@@ -118,7 +119,7 @@ class Moves {
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;
     std::vector<TermBits> wanted;                   // per terminal, and for END: its bits and those of ignored text
-    FlatMap lex_ids, loop_ids, reading_ids, ahead_ids, read_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
+    FlatMap lex_ids, loop_ids, reading_ids, ahead_ids, read_ids, open_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
     std::vector<u64> loop_kinds;
     SpanPool<u32> lex_sets, push_lists, open_sets;

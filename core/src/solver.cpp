@@ -129,7 +129,8 @@ bool Solver::can_fill(Levels& some) {
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
-// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take little; if all do, each may take more.
+// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take a part of the limit, and where none of them is
+// enough, all of it.
 bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
     const FewTokens& t = tables->tokens;
     std::vector<Narrowed> ways;
@@ -142,17 +143,23 @@ bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all
         for (std::size_t k = 0; k < ways.size(); ++k) {
             allow(part);
             try {
-                while (ways[k].tries++ < Narrowed::TRIES) {
-                    if (can_fill(*with_few[k])) return few = with_few[k], true;
-                    std::size_t dead = with_few[k]->dies();
-                    if (dead > all.size() || !ways[k].widen(dead)) ways[k].tries = Narrowed::TRIES;
-                    else with_few[k] = std::make_shared<Levels>(*with_few[k], ways[k].picks, tail);
-                }
+                if (can_fill_widened(with_few[k], ways[k])) return few = with_few[k], true;
             } catch (const LimitFault&) {
-                --ways[k].tries;
             }
         }
     allow_all();
+    return false;
+}
+
+// The slots hold more and more tokens; begins where it stopped before.
+bool Solver::can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way) {
+    while (way.tries_left > 0) {
+        if (can_fill(*some)) return true;
+        std::size_t dead = some->dies();
+        if (--way.tries_left == 0 || dead > some->all_picks().size() || !way.widen(dead)) break;
+        some = std::make_shared<Levels>(*some, way.picks, tail);
+    }
+    way.tries_left = 0;
     return false;
 }
 

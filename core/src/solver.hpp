@@ -65,6 +65,7 @@ class Solver : private Reader {
     bool find_open(const Solver* before);
     std::shared_ptr<Levels> levels_with(std::vector<Pick> some);
     bool can_fill(Levels& some);
+    bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
     bool is_open_with_few(const Solver* before, const std::vector<Pick>& picks);
     bool is_dead_with_more();
     void find_tables();

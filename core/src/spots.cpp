@@ -181,20 +181,19 @@ class LexedSpots : public Spots {
     u32 count() const override { return u32(spots.size()); }
     bool reads(u32 spot) override { return of(spot).reads; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
-        const Ends& e = of(spot);
+        const Ends e = of(spot);
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k)
             for (u32 i = e.from; i < e.to; ++i)
-                if (may_be(edges[i], m.scans[k].symbol)) out.push_back({m.scans[k].state, edges[i].spot});
+                if (may_be(edges[i], m.scans[k].symbol))
+                    if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back({m.scans[k].state, to});
     }
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
-        const Ends& e = of(spot);
+        const Ends e = of(spot);
         for (u32 i = e.from; i < e.to; ++i)
-            if (may_be(edges[i], term)) out.push_back(edges[i].spot);
+            if (may_be(edges[i], term))
+                if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back(to);
     }
-    void skip(u32 spot, std::vector<u32>& out) override {
-        const Ends& e = of(spot);
-        out.insert(out.end(), skips.begin() + long(e.skips_from), skips.begin() + long(e.skips_to));
-    }
+    void skip(u32 spot, std::vector<u32>& out) override { add_skips(of(spot), out); }
     void open(u32, u32, std::vector<u32>&) override {}
     void open(u32 x, std::vector<Edge>& out, std::vector<u32>& ignored) override {
         u32 k = opened.find(x);
@@ -202,8 +201,9 @@ class LexedSpots : public Spots {
             opened.put(x, k = u32(open_ends.size()));
             open_ends.push_back(gather([&] { run_open(x); }));
         }
-        out.insert(out.end(), edges.begin() + open_ends[k].from, edges.begin() + open_ends[k].to);
-        ignored.insert(ignored.end(), skips.begin() + open_ends[k].skips_from, skips.begin() + open_ends[k].skips_to);
+        for (u32 i = open_ends[k].from; i < open_ends[k].to; ++i)
+            if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back({to, edges[i].terms});
+        add_skips(open_ends[k], ignored);
     }
     u32 in_first_hole(u32 boundary) override { return number(0, boundary); }
     TermBits across() override {
@@ -227,7 +227,9 @@ class LexedSpots : public Spots {
     struct Ends {
         u32 from = NONE, to = 0, skips_from = 0, skips_to = 0;  // ranges of `edges` and `skips`
         bool reads = false;
+        u32 ahead = UNKNOWN;
     };
+    static constexpr u32 UNKNOWN = NONE - 1;
     u32 number(u32 place, u32 x) {
         u64 key = u64(place) << 32 | x;
         u32 spot = ids.find(key);
@@ -244,9 +246,26 @@ class LexedSpots : public Spots {
     const Ends& of(u32 spot) {
         if (found[spot].from == NONE) {
             Ends e = gather([&] { run_from(spots[spot]); });
+            e.ahead = found[spot].ahead;
             found[spot] = e;
         }
         return found[spot];
+    }
+    // The spot itself, or in text where it leads if nothing but ignored text can follow; NONE where nothing can. Half of all spots in a
+    // program stand before a blank: whatever ends there need not be looked at twice.
+    u32 ahead(u32 spot) {
+        u32 v = spot;
+        while (found[v].ahead == UNKNOWN && !chain.loop[spots[v].place] && !at_end(v)) {
+            const Ends e = of(v);
+            if (e.reads || e.skips_to - e.skips_from > 1) break;
+            if ((v = e.skips_from == e.skips_to ? NONE : skips[e.skips_from]) == NONE) break;
+        }
+        if (v != NONE && found[v].ahead != UNKNOWN) v = found[v].ahead;
+        return found[spot].ahead = v;
+    }
+    void add_skips(const Ends e, std::vector<u32>& out) {
+        for (u32 i = e.skips_from; i < e.skips_to; ++i)
+            if (u32 to = ahead(skips[i]); to != NONE) out.push_back(to);
     }
     template <class Run>
     Ends gather(const Run& run) {

@@ -40,9 +40,16 @@ bool Exits::fresh(Item item, u32 spot) {
         for (auto& s : old)
             if (s.time == time) fresh(s.item, s.spot);
     }
-    std::size_t mask = seen.size() - 1, i = mix64((u64(item.state) << 32 | item.origin) + u64(spot) * 0x9E3779B97F4A7C15ull) & mask;
-    for (; seen[i].time == time; i = (i + 1) & mask)
-        if (seen[i].item.state == item.state && seen[i].item.origin == item.origin && seen[i].spot == spot) return --seen_count, false;
+    // An item behind ignored text shares the slot of the one that is not, which does all that it would do and more.
+    const u32 state = item.state & ~SKIPPED;
+    std::size_t mask = seen.size() - 1, i = mix64((u64(state) << 32 | item.origin) + u64(spot) * 0x9E3779B97F4A7C15ull) & mask;
+    for (; seen[i].time == time; i = (i + 1) & mask) {
+        u32& known = seen[i].item.state;
+        if ((known & ~SKIPPED) != state || seen[i].item.origin != item.origin || seen[i].spot != spot) continue;
+        bool more = known != state && item.state == state;
+        if (more) known = state;
+        return --seen_count, more;
+    }
     seen[i] = {item, spot, time};
     return true;
 }

@@ -72,7 +72,7 @@ class Exits {
     std::vector<Due> dues;
     u32 spare = NONE, current = NONE;          // first of `dues` that is free; the spot that is being settled
     std::priority_queue<u64, std::vector<u64>, std::greater<u64>> agenda;  // place << 32 | spot
-    std::vector<Seen> seen = std::vector<Seen>(256, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
+    std::vector<Seen> seen = std::vector<Seen>(2048, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
     u32 time = 0, seen_count = 0;
     std::vector<Spots::Hop> hops;
     std::vector<u32> skips;

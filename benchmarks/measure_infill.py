@@ -170,6 +170,7 @@ class Stage:
 
 def _one_at_a_time(engine: Weft, fixed: dict[int, int], proposals: list[tuple[int, int]], slots: int) -> None:
     """The published way to commit them: holes without length, one check from nothing per token."""
+    started = time.process_time()
     for position, token in proposals:
         fixed[position] = token
         verdict = engine.constraint.solver(_without_lengths(engine, fixed, slots)).verdict
@@ -177,6 +178,8 @@ def _one_at_a_time(engine: Weft, fixed: dict[int, int], proposals: list[tuple[in
             raise BudgetExceeded("a check is undecided")
         if verdict.status is Status.DEAD:
             raise DeadEnd("a right token was refused")
+        if time.process_time() - started > PATIENCE_S:
+            raise BudgetExceeded("eight checks take too long")
 
 
 def _without_lengths(engine: Weft, fixed: dict[int, int], slots: int) -> Canvas:

@@ -1,6 +1,6 @@
 """Rigid canvases where a yes is looked for with few tokens first, and where counts are read once: by every filling.
 
-Which tokens are tried first depends on whether the lexer has many states; a keyword of 220 letters makes any lexer large.
+Which tokens are tried first depends on how many states the lexer has; a keyword of 220 letters makes any lexer large.
 """
 
 import os

@@ -7,11 +7,15 @@ namespace weft {
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
     if (lexer) first_special = lexer->size();
-    for (u32 t = 0; lexer && t <= lexer->terminals(); ++t) {
-        TermBits bits(lexer->words());
-        for (u32 k = 0; k < lexer->terminals() * lexer->boundaries; ++k)
-            if (u32 of = k / lexer->boundaries; of == t || lexer->is_ignored(of)) bits[k >> 6] |= u64(1) << (k & 63);
-        wanted.push_back(std::move(bits));
+    if (lexer) {
+        auto add = [&](TermBits& bits, u32 t) {
+            for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k) bits[k >> 6] |= u64(1) << (k & 63);
+        };
+        TermBits ignored(lexer->words());
+        for (u32 t = 0; t < lexer->terminals(); ++t)
+            if (lexer->is_ignored(t)) add(ignored, t);
+        wanted.assign(lexer->terminals() + 1, ignored);
+        for (u32 t = 0; t < lexer->terminals(); ++t) add(wanted[t], t);
     }
     lex_sets.intern(nullptr, 0), push_lists.intern(nullptr, 0), open_sets.intern(nullptr, 0), rest_sets.intern(nullptr, 0), exit_sets.intern(nullptr, 0);
 }

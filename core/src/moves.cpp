@@ -6,8 +6,8 @@ namespace weft {
 
 Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Trie& trie, u64 max_bytes)
     : words(w), m(machine), lexer(l), limit(max_bytes), kind(trie.kind) {
-    if (lexer) first_special = lexer->size();
     if (lexer) {
+        first_special = lexer->size();
         auto add = [&](TermBits& bits, u32 t) {
             for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k) bits[k >> 6] |= u64(1) << (k & 63);
         };
@@ -112,8 +112,7 @@ u64 Moves::loops(u32 x) {
 }
 
 u32 Moves::open(u32 term, u32 ret, std::vector<u32> lexes) {
-    std::sort(lexes.begin(), lexes.end());
-    lexes.erase(std::unique(lexes.begin(), lexes.end()), lexes.end());
+    sort_unique(lexes);
     Open o{term, ret, lex_sets.intern(lexes)};
     return opens.intern(&o, 1);
 }

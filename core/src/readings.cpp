@@ -1,4 +1,6 @@
 // Moves, as far as the lexer is concerned: what sets of words do to a lexeme, whatever the grammar is.
+#include <functional>
+
 #include "moves.hpp"
 
 namespace weft {
@@ -9,55 +11,44 @@ namespace {
 
 u64 pair_key(u32 a, u32 b) { return a < b ? u64(a) << 32 | b : u64(b) << 32 | a; }
 
-template <class T>
-std::vector<T> both(const SpanPool<T>& pool, u32 a, u32 b) {
-    std::vector<T> out(pool.size(a) + pool.size(b));
-    std::merge(pool.begin(a), pool.begin(a) + pool.size(a), pool.begin(b), pool.begin(b) + pool.size(b), out.begin());
+// Neighbours that are the same become one.
+template <class T, class Same, class Join>
+void join_same(std::vector<T>& all, const Same& same, const Join& join) {
+    std::size_t n = 0;
+    for (const T& x : all)
+        if (n && same(all[n - 1], x)) join(all[n - 1], x);
+        else all[n++] = x;
+    all.resize(n);
+}
+
+// The union of two sets, in which `join` brings together what is the `same` in both.
+template <class T, class Same, class Join>
+u32 unite_sets(SpanPool<T>& sets, FlatMap& united, u32 a, u32 b, const Same& same, const Join& join) {
+    if (a == b || b == 0) return a;
+    if (a == 0) return b;
+    u32 known = united.find(pair_key(a, b));
+    if (known != NONE) return known;
+    std::vector<T> all(sets.size(a) + sets.size(b));
+    std::merge(sets.begin(a), sets.begin(a) + sets.size(a), sets.begin(b), sets.begin(b) + sets.size(b), all.begin());
+    join_same(all, same, join);
+    u32 out = sets.intern(all);
+    united.put(pair_key(a, b), out);
     return out;
 }
 
 }  // namespace
 
 u32 Moves::unite_lexes(u32 a, u32 b) {
-    if (a == b || b == 0) return a;
-    if (a == 0) return b;
-    u32 known = lexes_united.find(pair_key(a, b));
-    if (known != NONE) return known;
-    auto all = both(lex_sets, a, b);
-    all.erase(std::unique(all.begin(), all.end()), all.end());
-    u32 out = lex_sets.intern(all);
-    lexes_united.put(pair_key(a, b), out);
-    return out;
+    return unite_sets(lex_sets, lexes_united, a, b, std::equal_to<>(), [](u32, u32) {});
 }
 
 u32 Moves::unite_rests(u32 a, u32 b) {
-    if (a == b || b == NOTHING) return a;
-    if (a == NOTHING) return b;
-    u32 known = rests_united.find(pair_key(a, b));
-    if (known != NONE) return known;
-    auto all = both(rest_sets, a, b);
-    std::size_t n = 0;
-    for (auto& r : all)
-        if (n && all[n - 1].lex == r.lex) all[n - 1].set = words.unite(all[n - 1].set, r.set);
-        else all[n++] = r;
-    u32 out = rest_sets.intern(all.data(), n);
-    rests_united.put(pair_key(a, b), out);
-    return out;
+    static_assert(NOTHING == 0);
+    return unite_sets(rest_sets, rests_united, a, b, [](const Rest& x, const Rest& y) { return x.lex == y.lex; }, [&](Rest& x, const Rest& y) { x.set = words.unite(x.set, y.set); });
 }
 
 u32 Moves::unite_exits(u32 a, u32 b) {
-    if (a == b || b == 0) return a;
-    if (a == 0) return b;
-    u32 known = exits_united.find(pair_key(a, b));
-    if (known != NONE) return known;
-    auto all = both(exit_sets, a, b);
-    std::size_t n = 0;
-    for (auto& e : all)
-        if (n && all[n - 1].label == e.label) all[n - 1].rests = unite_rests(all[n - 1].rests, e.rests);
-        else all[n++] = e;
-    u32 out = exit_sets.intern(all.data(), n);
-    exits_united.put(pair_key(a, b), out);
-    return out;
+    return unite_sets(exit_sets, exits_united, a, b, [](const Exit& x, const Exit& y) { return x.label == y.label; }, [&](Exit& x, const Exit& y) { x.rests = unite_rests(x.rests, y.rests); });
 }
 
 // -- reading words ----------------------------------------------------------------------------------------------------
@@ -88,12 +79,9 @@ u32 Moves::ahead(u32 set, u32 x) {  // calls itself as deep as the longest word
         }
     });
     std::stable_sort(all.begin(), all.end(), [](const Ahead& a, const Ahead& b) { return a.count < b.count; });
-    std::size_t n = 0;
-    for (const Ahead& a : all)
-        if (n && all[n - 1].count == a.count) all[n - 1].inside = unite_lexes(all[n - 1].inside, a.inside), unite(all[n - 1].behind, a.behind);
-        else all[n++] = a;
+    join_same(all, [](const Ahead& a, const Ahead& b) { return a.count == b.count; }, [&](Ahead& a, const Ahead& b) { a.inside = unite_lexes(a.inside, b.inside), unite(a.behind, b.behind); });
     check_quota();
-    u32 out = aheads.intern(all.data(), n);
+    u32 out = aheads.intern(all);
     ahead_ids.put(key, out);
     return out;
 }

@@ -28,8 +28,7 @@ class Side {
     static constexpr u32 DEEP = 1'000;
     u32 part(u32 ret, std::vector<u32>& spots, u32 node, u32 depth) {  // calls itself as deep as the stacks are
         if (depth > DEEP) throw LimitFault("the text before the hole is nested too deeply", DEEP, depth);
-        std::sort(spots.begin(), spots.end());
-        spots.erase(std::unique(spots.begin(), spots.end()), spots.end());
+        sort_unique(spots);
         if (spots.empty()) return Stacks::NOTHING;
         if (ret == Frontiers::ACCEPT) return std::any_of(spots.begin(), spots.end(), [&](u32 v) { return suffix->at_end(v); }) ? node : u32(Stacks::NOTHING);
         auto [known, fresh] = parts[{sets.intern(spots), ret}].try_emplace(node, Stacks::NOTHING);

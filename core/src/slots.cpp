@@ -11,6 +11,16 @@ namespace weft {
 constexpr u64 STEPS_A_STATE = 10;
 constexpr std::size_t MOST_DOUBTFUL = 100;  // kinds of tokens that may be tried one by one
 
+namespace {
+
+u32 count_tokens(const std::vector<u32>& mask) {
+    u32 count = 0;
+    for (u32 word : mask) count += u32(std::popcount(word));
+    return count;
+}
+
+}  // namespace
+
 std::vector<TokenGroup> Solver::groups(u32 state) {
     std::vector<TokenGroup> out;
     FlatMap at;
@@ -38,7 +48,7 @@ std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
         for (end = i + 1; end < places.size() && lexes(places[end]) == lexes(places[i]);) ++end;
         Part part{state_of({places.begin() + long(i), places.begin() + long(end)}), 0, std::vector<u32>(constraint->vocabulary->words())};
         constraint->engine->add_mask(part.state, part.follow.data());
-        for (u32 word : part.follow) part.count += u32(std::popcount(word));
+        part.count = count_tokens(part.follow);
         out.push_back(std::move(part));
     }
     std::sort(out.begin(), out.end(), [](const Part& a, const Part& b) { return std::tie(b.count, a.state) < std::tie(a.count, b.state); });
@@ -117,8 +127,7 @@ std::vector<std::vector<u32>> Solver::alike(u32 state, const std::vector<u32>& t
     for (const Item& it : items)
         if (it.term != END || tables->moves->lexer) lexes.push_back(tables->moves->lex(it.term, it.q));
     sort_unique(lexes);
-    u64 count = 0;
-    for (u32 word : tokens) count += u32(std::popcount(word));
+    const u64 count = count_tokens(tokens);
     if (count * lexes.size() > max_states * STEPS_A_STATE) throw LimitFault("too many tokens would have to be told apart", max_states, count, "leave fewer slots open");
     std::unordered_map<Hash128, std::size_t, HashOf> at;
     std::vector<std::vector<u32>> out;

@@ -133,14 +133,15 @@ u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST
 // enough, all of it.
 bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
     const FewTokens& t = tables->tokens;
-    std::vector<Narrowed> ways;
-    for (auto [words, free] : {std::pair<u32, std::size_t>{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}}) {
-        std::size_t k = ways.size();
-        ways.emplace_back(t, all, tail, words, free);
-        with_few.push_back(before && k < before->with_few.size() ? std::make_shared<Levels>(*before->with_few[k], ways[k].picks, tail) : levels_with(ways[k].picks));
-    }
+    const std::pair<u32, std::size_t> choices[] = {{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}};
+    std::vector<Narrowed> ways;  // made when it is their turn: mostly the first one answers
     for (u64 part : {3, 1})
-        for (std::size_t k = 0; k < ways.size(); ++k) {
+        for (std::size_t k = 0; k < std::size(choices); ++k) {
+            if (k == ways.size()) {
+                ways.emplace_back(t, all, tail, choices[k].first, choices[k].second);
+                bool known = before && k < before->with_few.size();
+                with_few.push_back(known ? std::make_shared<Levels>(*before->with_few[k], ways[k].picks, tail) : levels_with(ways[k].picks));
+            }
             allow(part);
             try {
                 if (can_fill_widened(with_few[k], ways[k])) return few = with_few[k], true;

@@ -273,8 +273,7 @@ class LexedSpots : public Spots {
         run();
         Ends e{u32(edges.size()), 0, u32(skips.size()), 0, !fresh_edges.empty()};
         edges.insert(edges.end(), fresh_edges.begin(), fresh_edges.end());
-        std::sort(fresh_skips.begin(), fresh_skips.end());
-        fresh_skips.erase(std::unique(fresh_skips.begin(), fresh_skips.end()), fresh_skips.end());
+        sort_unique(fresh_skips);
         skips.insert(skips.end(), fresh_skips.begin(), fresh_skips.end());
         e.to = u32(edges.size()), e.skips_to = u32(skips.size());
         return e;

@@ -81,8 +81,7 @@ bool Stacks::is_part(u32 a, u32 b, u32 depth) {
 }
 
 u32 Stacks::unite(std::vector<u32>& sets) {
-    std::sort(sets.begin(), sets.end());
-    sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
+    sort_unique(sets);
     if (sets.empty()) return NOTHING;
     // mostly one of them holds all others
     u32 all = *std::max_element(sets.begin(), sets.end(), [&](u32 a, u32 b) { return nodes.size(a) < nodes.size(b); });

@@ -10,6 +10,7 @@ namespace weft {
 namespace {
 
 bool is_sign(char c) { return u8(c) < 0x80 && !std::isalnum(u8(c)); }
+bool goes_on_in_utf8(char c) { return (u8(c) & 0xC0) == 0x80; }
 
 // Tokens by their text; a text that is no token is left out.
 class Finder {
@@ -31,6 +32,7 @@ class Finder {
     }
     u32 found() { return words.of(texts); }  // all that were added up to now
     u32 signs(u32 longest) const { return words.tokens_of(trie, is_sign, longest); }
+    u32 ends_of_characters() const { return words.tokens_of(trie, goes_on_in_utf8, 3); }
 
   private:
     WordSets& words;
@@ -43,7 +45,7 @@ void add_spelled(FewTokens& out, Finder& f, WordSets& words, const Machine& m) {
     for (char c = 0x20; c < 0x7f; ++c) f.add(std::string(1, c));
     for (auto& t : m.terminals) f.add_pieces(t->literal);
     out.few = f.found();
-    out.some = out.many = words.unite(out.few, f.signs(6));
+    out.some = out.many = words.unite(words.unite(out.few, f.signs(6)), f.ends_of_characters());
 }
 
 // A byte for each kind of lexeme.
@@ -57,10 +59,10 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
     for (u32 b = 0x80; b < 256; ++b)
         if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
     out.few = f.found();
-    out.some = words.unite(f.found(), f.signs(2));
+    out.some = words.unite(words.unite(f.found(), f.signs(2)), f.ends_of_characters());
     for (auto& t : m.terminals)
         if (!t->literal.empty()) f.add(t->literal), f.add(" " + t->literal);
-    out.many = words.unite(f.found(), f.signs(2));
+    out.many = words.unite(f.found(), out.some);
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace weft {
 struct FewTokens {                              // as words; each set holds those above it
     u32 blank = WordSets::NOTHING;              // one token: ignored text, or a letter that strings go on with; nothing if there is none
     u32 few = WordSets::NOTHING;                // one byte for each kind of lexeme; where a lexer has few states, what the grammar spells out
-    u32 some = WordSets::NOTHING;               // signs in pairs
+    u32 some = WordSets::NOTHING;               // signs in pairs, ends of characters
     u32 many = WordSets::NOTHING;               // what the grammar spells out
     u32 any = WordSets::NOTHING;                // all tokens
 };

@@ -29,8 +29,7 @@ Fillings::Fillings(Solver& solver, const double* given) : s(solver), scores(give
     for (std::size_t i = s.first; i < s.stop; ++i)
         if (s.elements[i].kind == Element::Slot) {
             masks[i].assign(s.constraint->vocabulary->words(), 0);
-            for (auto& tokens : s.slot_mask(i, masks[i].data()))
-                for (u32 token : tokens) set_token(masks[i].data(), token);  // which may not fit in the end
+            s.slot_mask(i, masks[i].data());
         }
 }
 

@@ -224,8 +224,13 @@ u32 Levels::kept(std::size_t i, u32 open, u32 node) {
     if (i == picks.size()) return side.joins ? side.joins(open, node) : finished(open, node);
     if (i >= side.tail && side.surely(open, node, picks.size() - i)) return node;
     u32 out = picks[i].may_end ? finished(open, node) : u32(Stacks::NOTHING);
-    if (picks[i].words == WordSets::NOTHING) return out;
-    Moves::Next n = moves->next(open, picks[i].words);
+    return stacks->unite(out, kept(i, open, node, picks[i].words));
+}
+
+u32 Levels::kept(std::size_t i, u32 open, u32 node, u32 words) {
+    u32 out = Stacks::NOTHING;
+    if (words == WordSets::NOTHING) return out;
+    Moves::Next n = moves->next(open, words);
     if (n.inner != NONE) out = stacks->unite(out, stacks->meet(node, live(i + 1, n.inner)));
     if (n.summary != NONE) out = stacks->unite(out, kept_by(i, n.summary, node));
     return out;

@@ -48,10 +48,16 @@ class Levels {
     // The first of the known fronts that is empty; NONE where something stands before each element.
     std::size_t dies() const;
     const std::vector<Pick>& all_picks() const { return picks; }
+    std::size_t tail() const { return side.tail; }
     // Whether a sentence can follow from a place before element i. It must be one that some filling leads to.
     bool lives(std::size_t i, u32 open, u32 stacks) {
         look_right(i);
         return kept(i, open, stacks) != Stacks::NOTHING;
+    }
+    // The same if element i is one of some words that it can be.
+    bool lives(std::size_t i, u32 open, u32 stacks, u32 words) {
+        look_right(i + 1);
+        return kept(i, open, stacks, words) != Stacks::NOTHING;
     }
     std::vector<Place> living(std::size_t i);      // the part of front i from which a sentence can follow
     bool ends_before(std::size_t i);               // with some filling the text may end before element i
@@ -75,6 +81,7 @@ class Levels {
     u32 live(std::size_t i, u32 open);
     u32 live_some(std::size_t i, u32 opens);
     u32 kept(std::size_t i, u32 open, u32 stacks);
+    u32 kept(std::size_t i, u32 open, u32 stacks, u32 words);
     u32 kept_by(std::size_t i, u32 summary, u32 stacks);
     u32 finished(u32 open, u32 stacks);            // the part of the stacks with which the text is a sentence
     u32 finals(u32 ret, u32 stacks);

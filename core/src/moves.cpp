@@ -111,6 +111,25 @@ u64 Moves::loops(u32 x) {
     return all & ~leave;
 }
 
+u32 Moves::fan(u32 id) {
+    if (!lexer && place(id).term == END) return 0;
+    u32 most = 0;
+    for (std::size_t k = 0; k < lex_sets.size(place(id).lexes); ++k) {
+        u32 x = lex_sets.begin(place(id).lexes)[k], count = fans.find(x);
+        if (count == NONE) {
+            count = 0;
+            for (u32 b = 0; b < 256; ++b) {
+                u32 go, label, next;
+                step(x, b, go, label, next);
+                count += go != NONE || next != NONE;
+            }
+            fans.put(x, count);
+        }
+        most = std::max(most, count);
+    }
+    return most;
+}
+
 u32 Moves::open(u32 term, u32 ret, std::vector<u32> lexes) {
     sort_unique(lexes);
     Open o{term, ret, lex_sets.intern(lexes)};

@@ -58,9 +58,8 @@ class Moves {
     bool behind_special(u32 lex) const {            // a special token has just ended
         return lexer ? lex >= first_special : m.terminals[lex_list[lex].first]->special != NONE && lex_list[lex].second == 1;
     }
-    // What a word does to lexemes in any of these states: words for which it is equal do the same in every place.
-    Hash128 effect(const std::vector<u32>& lexes, std::string_view word);
     bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
+    u32 fan(u32 open);                              // with how many bytes its lexemes may go on or end, at most
     bool may_end(u32 open) const;                   // some lexeme may end here, as this terminal
     bool may_end(u32 term, u32 lex) const;
     std::size_t bytes() const;
@@ -98,7 +97,6 @@ class Moves {
     u32 exit(u32 label, u32 next, u32 left);
     u32 rest(u32 lex, u32 set);
     void unite(Reading& a, const Reading& b);
-    void trace(u32 x, std::string_view word, int& steps, Hash128& out);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
     u64 loops(u32 x);
     Read read(u32 rests, u32 term);
@@ -119,7 +117,7 @@ class Moves {
     u32 first_special = 0;                          // lexical state right behind special token k, and its label: this + k
     const u8* kind;
     std::vector<TermBits> wanted;                   // per terminal, and for END: its bits and those of ignored text
-    FlatMap lex_ids, loop_ids, reading_ids, ahead_ids, read_ids, open_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
+    FlatMap lex_ids, loop_ids, fans, reading_ids, ahead_ids, read_ids, open_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
     std::vector<u64> loop_kinds;
     SpanPool<u32> lex_sets, push_lists, open_sets;

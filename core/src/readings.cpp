@@ -228,24 +228,4 @@ Moves::Read Moves::read(u32 rests, u32 term) {
     return out;
 }
 
-Hash128 Moves::effect(const std::vector<u32>& lexes, std::string_view word) {
-    Hash128 out;
-    int steps = 0;
-    for (u32 x : lexes) steps = 0, trace(x, word, steps, out);
-    return out;
-}
-
-void Moves::trace(u32 x, std::string_view word, int& steps, Hash128& out) {
-    constexpr int MANY = 200;  // lexemes may end in many ways
-    for (std::size_t i = 0; i < word.size() && x != NONE; ++i) {
-        u32 label, next;
-        step(x, u8(word[i]), x, label, next);
-        if (next == NONE || (next == FRESH && i + 1 == word.size())) continue;
-        out.add(label), out.add(next == FRESH ? FRESH : 0);
-        if (next == FRESH || ++steps > MANY) out.add(next), out.add(word.substr(i + 1));
-        else trace(next, word.substr(i + 1), steps, out);
-    }
-    out.add(x);
-}
-
 }  // namespace weft

@@ -1,15 +1,11 @@
 // Solver: which tokens may stand in a slot, by the levels of its canvas. Exactly, or, where that would take long, between what a few
 // fillings of the other slots let stand and what any bytes in place of them do.
 #include <bit>
-#include <unordered_map>
 
 #include "solver.hpp"
 #include "walk.hpp"
 
 namespace weft {
-
-constexpr u64 STEPS_A_STATE = 10;
-constexpr std::size_t MOST_DOUBTFUL = 100;  // kinds of tokens that may be tried one by one
 
 namespace {
 
@@ -38,46 +34,36 @@ std::vector<TokenGroup> Solver::groups(u32 state) {
     return out;
 }
 
-// Places as states of the engine, those with the same lexemes together: simple states, in which few tokens lead to different ones. Those
-// that let the most tokens follow come first.
+// Places by their lexemes: simple parts, from which few tokens lead to different states. Those with which the most bytes go on come first.
 std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
-    auto lexes = [&](const Place& p) { return std::make_pair(tables->moves->lexer ? 0 : tables->moves->place(p.open).term, tables->moves->place(p.open).lexes); };
+    Moves& moves = *tables->moves;
+    auto lexes = [&](const Place& p) { return std::make_pair(moves.lexer ? 0 : moves.place(p.open).term, moves.place(p.open).lexes); };
     std::stable_sort(places.begin(), places.end(), [&](const Place& a, const Place& b) { return lexes(a) < lexes(b); });
     std::vector<Part> out;
-    for (std::size_t i = 0, end; i < places.size(); i = end) {
-        for (end = i + 1; end < places.size() && lexes(places[end]) == lexes(places[i]);) ++end;
-        Part part{state_of({places.begin() + long(i), places.begin() + long(end)}), 0, std::vector<u32>(constraint->vocabulary->words())};
-        constraint->engine->add_mask(part.state, part.follow.data());
-        part.count = count_tokens(part.follow);
-        out.push_back(std::move(part));
+    for (const Place& p : places) {
+        if (out.empty() || lexes(out.back().places[0]) != lexes(p)) out.push_back({{}, moves.fan(p.open)});
+        out.back().places.push_back(p);
     }
-    std::sort(out.begin(), out.end(), [](const Part& a, const Part& b) { return std::tie(b.count, a.state) < std::tie(a.count, b.state); });
+    std::stable_sort(out.begin(), out.end(), [](const Part& a, const Part& b) { return a.fan > b.fan; });
     return out;
 }
 
 // Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
-// not; nearly always that is all. Returns the tokens about which the two do not agree, those together that do the same everywhere.
-std::vector<std::vector<u32>> Solver::slot_mask(std::size_t element, u32* out) {
+// not; what is between is tried together.
+void Solver::slot_mask(std::size_t element, u32* out) {
     if (ends_before(element)) {
         for (u32 e : constraint->vocabulary->eos) set_token(out, e);
-        return {};
-    }
-    if (few && constraint->special_ids.empty()) {  // special tokens are no bytes
+    } else if (!ways.open || !constraint->special_ids.empty()) {  // special tokens are no bytes
+        exact_mask(element, out);
+    } else {
         try {
             allow(BRIEF);
             exact_mask(element, out);
-            allow_all();
-            return {};
         } catch (const LimitFault&) {
+            between(element, out);
         }
-        try {
-            return between(element, out);
-        } catch (const LimitFault&) {
-        }
-        alive.clear(), allow_all();
+        allow_all();
     }
-    exact_mask(element, out);
-    return {};
 }
 
 void Solver::exact_mask(std::size_t element, u32* out) {
@@ -88,70 +74,83 @@ void Solver::exact_mask(std::size_t element, u32* out) {
     std::copy(exact.begin(), exact.end(), out);
 }
 
-// Tries tokens one by one, as long as that takes less than the exact way may take.
-void Solver::try_tokens(u32 element, const std::vector<std::vector<u32>>& doubtful, u32* out) const {
-    const u64 most = steps() + max_states * STEPS_A_STATE;
-    for (auto& tokens : doubtful) {
-        if (steps() > most) throw LimitFault("tokens take long to be tried one by one", most, steps(), "leave fewer slots open");
-        if (!fits({{element, tokens[0]}}, true)) continue;
-        for (u32 token : tokens) set_token(out, token);
-    }
-}
-
-u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
-
-// What a few fillings let stand, and the tokens about which any bytes in place of the other slots do not agree with them.
-std::vector<std::vector<u32>> Solver::between(std::size_t element, u32* out) {
+// What a few fillings let stand, and of the tokens about which any bytes in place of the other slots do not agree with them, those that
+// can stand.
+void Solver::between(std::size_t element, u32* out) {
     const u32 words = constraint->vocabulary->words();
-    std::vector<u32> more(words), least(words);
-    allow_all();
-    most_asked = max_states / BRIEF, tables->stacks->allow(max_states / 4, room());
-    u32 state = most_mask(element, more.data());
-    alive.clear();  // was about all tokens
-    least_mask(element, least.data(), more.data());
-    alive.clear();
-    for (u32 i = 0; i < words; ++i) more[i] &= ~least[i];
-    allow_all();
-    keep_joining(element, state, more);
-    auto doubtful = alike(state, more);
-    if (doubtful.size() > MOST_DOUBTFUL) throw LimitFault("too many tokens would have to be tried one by one", MOST_DOUBTFUL, doubtful.size(), "leave fewer slots open");
-    std::copy(least.begin(), least.end(), out);
-    return doubtful;
-}
-
-// Tokens by what they do to each lexeme that may be open in a state.
-std::vector<std::vector<u32>> Solver::alike(u32 state, const std::vector<u32>& tokens) {
-    std::vector<Item> items;
-    constraint->engine->places(state, items);
-    std::vector<u32> lexes;
-    for (const Item& it : items)
-        if (it.term != END || tables->moves->lexer) lexes.push_back(tables->moves->lex(it.term, it.q));
-    sort_unique(lexes);
-    const u64 count = count_tokens(tokens);
-    if (count * lexes.size() > max_states * STEPS_A_STATE) throw LimitFault("too many tokens would have to be told apart", max_states, count, "leave fewer slots open");
-    std::unordered_map<Hash128, std::size_t, HashOf> at;
-    std::vector<std::vector<u32>> out;
-    for (u32 t = 0; t < constraint->vocabulary->size(); ++t) {
-        if (!has_token(tokens.data(), t)) continue;
-        auto [it, fresh] = at.try_emplace(tables->moves->effect(lexes, *constraint->vocabulary->texts[t]), out.size());
-        if (fresh) out.emplace_back();
-        out[it->second].push_back(t);
+    std::vector<u32> doubtful(words), found(words);
+    allow_all(), alive.clear();  // was about other fillings
+    u32 state = most_mask(element, doubtful.data());
+    auto settle = [&] {
+        for (u32 i = 0; i < words; ++i) doubtful[i] &= ~found[i];
+    };
+    least_mask(element, found.data(), doubtful.data()), settle();
+    keep_joining(element, state, doubtful);
+    const std::size_t pick = pick_of[element];
+    auto some = levels->all_picks();
+    for (std::size_t k = 0; k < pick; ++k) some[k].may_end = false;
+    auto ask = [&](u32 can_be, bool may_end) {
+        some[pick] = {can_be, may_end};
+        auto open = open_part(some);
+        allow_all(), alive.clear();
+        return open;
+    };
+    while (count_tokens(doubtful)) {
+        auto open = ask(words_of(doubtful), false);
+        if (!open) break;
+        const u32 before = count_tokens(found);
+        add_tokens(*open, open->front(pick), pick, found.data(), doubtful.data()), settle();
+        if (count_tokens(found) == before) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
-    return out;
+    const auto& ends = constraint->vocabulary->eos;
+    if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0]) && ask(WordSets::NOTHING, true))
+        for (u32 e : ends) set_token(found.data(), e);
+    std::copy(found.begin(), found.end(), out);
 }
 
-// Tokens that lead from one of the places before a slot to where a sentence can follow. Part by part: each part of the places is asked
-// about the tokens only that no part before it allows.
+// Fillings of a canvas of which some are sentences; null where there are none.
+std::shared_ptr<Levels> Solver::open_part(const std::vector<Pick>& canvas) {
+    const std::size_t from = tail_of(canvas);
+    auto all = std::make_shared<Levels>(*levels, canvas, from);
+    Ways few;
+    for (u64 part = BRIEF;; part /= 4) {
+        try {
+            part > 1 ? allow(part) : allow_all();
+            return can_fill(*all) ? all : nullptr;
+        } catch (const LimitFault&) {
+            if (part <= 1) throw;
+        }
+        if (is_open_with_few(ways, canvas, from, part, few)) return few.open;
+    }
+}
+
+u32 Solver::words_of(const std::vector<u32>& tokens) {
+    std::vector<std::string> texts;
+    for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
+        if (has_token(tokens.data(), t)) texts.push_back(*constraint->vocabulary->texts[t]);
+    return tables->moves->words.of(texts);
+}
+
+// Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
+// part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
+    constexpr u32 FEW = 8192;  // tokens that are read as a set of their own
     const Trie& trie = *constraint->vocabulary->trie;
-    for (auto& [state, count, follow] : parts_of(places)) {
-        u32 more = 0;
-        for (u32 i = 0; i < follow.size(); ++i) more |= follow[i] &= ~out[i] & (only ? only[i] : ~0u);
-        if (more)
+    std::vector<u32> left(trie.words());
+    u32 count = NONE, words = NONE;
+    for (auto& part : parts_of(places)) {
+        if (words == NONE) {
+            for (u32 i = 0; i < left.size(); ++i) left[i] = trie.all[i] & ~out[i] & (only ? only[i] : ~0u);
+            count = count_tokens(left);
+            words = count < FEW ? words_of(left) : some.all_picks()[pick].words;
+        }
+        u32 state = state_of(part.places);
+        if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(pick, p.open, p.stacks, words); }))
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
                 trie.set_ranks(from_rank, end, out);
-            }, follow.data());
+                words = NONE;
+            }, left.data());
         for_each_special(state, [&](u32 token, u32 to_state) {
             if (lives(some, pick + 1, to_state)) set_token(out, token);
         });
@@ -170,16 +169,17 @@ void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
 void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     constexpr std::size_t NEAR = 2;
     std::size_t pick = pick_of[element];
-    auto picked = few->all_picks();
+    auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();
     auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
         if (all[k].words != tables->tokens.any) return false;
         if (picked[k].words != tables->tokens.any) picked[k].words = tables->tokens.many;
         return true;
     };
+    picked[pick].words = tables->tokens.any;
     for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
     for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
-    Levels near(*few, picked, tail);
+    Levels near(*ways.open, picked, tail);
     add_tokens(near, near.front(pick), pick, out, only);
     add_ends(near, pick, out);
 }
@@ -208,38 +208,53 @@ u32 Solver::most_mask(std::size_t element, u32* out) {
     return state;
 }
 
-// Of some tokens those after which, from a state, what stands behind the slot goes on at once.
+// Of some tokens those after which, from a state, what stands behind the slot goes on at once. Where they lead to too many readings to
+// look at, all of them are kept.
 void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
-    Chain chain = behind(element, false);
-    if (chain.loop[0]) return;
-    auto right = constraint->suffix(std::move(chain), max_items);
     const Trie& trie = *constraint->vocabulary->trie;
+    const u64 most = max_states / BRIEF;
     std::vector<u32> joining(tokens.size());
+    std::map<std::size_t, std::shared_ptr<Suffix>> rest;  // the elements from one on
     FlatMap known;
     u64 different = 0;
     each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
         u32 yes = known.find(to);
-        if (yes == NONE) {
-            if (++different > max_states / BRIEF) throw LimitFault("tokens lead to too many different readings", max_states / BRIEF, different, "leave fewer slots open");
-            known.put(to, yes = constraint->engine->joins(to, *right));
-        }
+        if (yes == NONE) known.put(to, yes = different++ > most || may_go_on(element + 1, to, rest));
         if (yes) trie.set_ranks(from_rank, end, joining.data());
     }, tokens.data());
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
 }
 
+// Whether any bytes in the slots from an element on can complete a state; those in which a character is to be completed hold tokens.
+bool Solver::may_go_on(std::size_t element, u32 state, std::map<std::size_t, std::shared_ptr<Suffix>>& rest) {
+    auto inside_character = [&] {
+        for (u32 b = 0; b < 0x80; ++b)
+            if (constraint->engine->step(state, u8(b))) return false;
+        return true;
+    };
+    while (element < stop && state != 0 && (elements[element].kind != Element::Slot || inside_character())) {
+        if (is_end(elements[element])) return constraint->engine->complete(state);
+        state = elements[element].kind == Element::Slot ? any_token(state, false) : read(element, state);
+        ++element;
+    }
+    if (state == 0) return false;
+    auto& suffix = rest[element];
+    if (!suffix) suffix = constraint->suffix(behind(element - 1, false), max_items);
+    return constraint->engine->joins(state, *suffix);
+}
+
 // Whether a few fillings show two tokens that may stand in a slot. A no says nothing.
 bool Solver::is_free(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
-    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || !few) return false;
+    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || !ways.open) return false;
     begin_call();
     std::size_t pick = pick_of[element];
     u32 one = NONE;  // rank of the first token that was found
     bool two = false;
     try {
-        for (auto& part : parts_of(few->front(pick))) {
-            each_token(*constraint->engine, *constraint->vocabulary->trie, part.state, [&](u32 from_rank, u32 end, u32 to) {
-                if (two || !lives(*few, pick + 1, to)) return;
+        for (auto& part : parts_of(ways.open->front(pick))) {
+            each_token(*constraint->engine, *constraint->vocabulary->trie, state_of(part.places), [&](u32 from_rank, u32 end, u32 to) {
+                if (two || !lives(*ways.open, pick + 1, to)) return;
                 two = end - from_rank > 1 || (one != NONE && one != from_rank);
                 one = from_rank;
             }, constraint->vocabulary->trie->one_byte.data());

@@ -10,8 +10,8 @@ constexpr u64 READINGS_A_STATE = 10;  // sets of words that may be read for each
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
-Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before, bool brief_)
-    : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit), brief(brief_) {
+Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before)
+    : Reader(std::move(c)), elements(std::move(es)), max_states(states_limit), max_items(items_limit) {
     std::lock_guard<std::mutex> guard(constraint->lock);
     constraint->tidy();
     stop = elements.size();
@@ -101,53 +101,59 @@ bool Solver::find_open(const Solver* before) {
     for (std::size_t i = 0; i < first; ++i) states.back() = read(i, states.back());
     begin_call();
     auto found = find_picks();
-    picks = tail = found.size();
-    while (tail > 0 && found[tail - 1] == Pick{tables->tokens.any, true}) --tail;
+    picks = found.size(), tail = tail_of(found);
     if (suffix) {
         side = before ? before->side : std::make_shared<Side>(*tables, suffix);
         right.joins = [part = side](u32 open, u32 node) { return part->part(open, node); };
     }
-    right.tail = tail;
     right.surely = Ending{tables, constraint};
-    levels = before ? std::make_shared<Levels>(*before->levels, found, tail) : levels_with(found);
+    levels = before ? std::make_shared<Levels>(*before->levels, found, tail) : levels_with(found, tail);
     if (tables->tokens.few != WordSets::NOTHING) {
-        if (is_open_with_few(before, found)) return true;
+        const Ways none, &known = before ? before->ways : none;
+        for (u64 part : {BRIEF, u64(3)})
+            if (is_open_with_few(known, found, tail, part, ways)) return true;
         if (is_dead_with_more()) return false;
-        if (brief) allow(BRIEF);
+        if (is_open_with_few(known, found, tail, 1, ways)) return true;
     }
     return can_fill(*levels);
 }
 
-std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some) {
+std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some, std::size_t from) {
+    right.tail = from;
     return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), right, max_states);
+}
+
+std::size_t Solver::tail_of(const std::vector<Pick>& some) const {
+    std::size_t tail = some.size();
+    while (tail > 0 && some[tail - 1] == Pick{tables->tokens.any, true}) --tail;
+    return tail;
 }
 
 // The slots of the tail need not be looked at where a sentence is near enough.
 bool Solver::can_fill(Levels& some) {
+    const std::size_t tail = some.tail();
     return (tail < picks && constraint->budget->surely(state_of(some.front(tail)), u32(picks - tail))) || some.open();
 }
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
-// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take a part of the limit, and where none of them is
-// enough, all of it.
-bool Solver::is_open_with_few(const Solver* before, const std::vector<Pick>& all) {
+// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take one in `part` of the limit; what was tried is
+// kept in `found` for the next time.
+bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, std::size_t tail, u64 part, Ways& found) {
     const FewTokens& t = tables->tokens;
     const std::pair<u32, std::size_t> choices[] = {{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}};
-    std::vector<Narrowed> ways;  // made when it is their turn: mostly the first one answers
-    for (u64 part : {3, 1})
-        for (std::size_t k = 0; k < std::size(choices); ++k) {
-            if (k == ways.size()) {
-                ways.emplace_back(t, all, tail, choices[k].first, choices[k].second);
-                bool known = before && k < before->with_few.size();
-                with_few.push_back(known ? std::make_shared<Levels>(*before->with_few[k], ways[k].picks, tail) : levels_with(ways[k].picks));
-            }
-            allow(part);
-            try {
-                if (can_fill_widened(with_few[k], ways[k])) return few = with_few[k], true;
-            } catch (const LimitFault&) {
-            }
+    for (std::size_t k = 0; k < std::size(choices); ++k) {
+        if (k == found.all.size()) {  // made when it is their turn: mostly the first one answers
+            found.chosen.emplace_back(t, all, tail, choices[k].first, choices[k].second);
+            const auto& some = found.chosen[k].picks;
+            found.all.push_back(k < before.all.size() ? std::make_shared<Levels>(*before.all[k], some, tail) : levels_with(some, tail));
         }
+        allow(part);
+        try {
+            if (can_fill_widened(found.all[k], found.chosen[k])) return found.open = found.all[k], true;
+        } catch (const LimitFault&) {
+        }
+    }
     allow_all();
     return false;
 }
@@ -158,7 +164,7 @@ bool Solver::can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way) {
         if (can_fill(*some)) return true;
         std::size_t dead = some->dies();
         if (--way.tries_left == 0 || dead > some->all_picks().size() || !way.widen(dead)) break;
-        some = std::make_shared<Levels>(*some, way.picks, tail);
+        some = std::make_shared<Levels>(*some, way.picks, some->tail());
     }
     way.tries_left = 0;
     return false;
@@ -203,7 +209,7 @@ void Solver::begin_call() {
 }
 
 void Solver::allow_all() {
-    effort = asked = 0, most_asked = ~u64(0);
+    effort = asked = 0;
     if (tables) tables->stacks->allow(max_states * SETS_A_STATE, room()), tables->moves->allow(~u64(0));
 }
 
@@ -291,7 +297,7 @@ u32 Solver::state_of(const std::vector<Place>& places) {
 bool Solver::lives(Levels& some, std::size_t pick, u32 state) {
     u64 key = u64(pick) << 32 | state;
     if (u32 known = alive.find(key); known != NONE) return known != 0;
-    if (++asked > most_asked) throw LimitFault("tokens lead to too many different readings", most_asked, asked, "leave fewer slots open");
+    if (++asked > max_states) throw LimitFault("tokens lead to too many different readings", max_states, asked, "leave fewer slots open");
     bool yes = pick >= tail && constraint->budget->spells_all() && constraint->budget->finishable(state, u32(picks - pick));
     std::vector<Place> places = yes ? std::vector<Place>() : places_of(state);
     for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = some.lives(pick, places[k].open, places[k].stacks);
@@ -302,31 +308,22 @@ bool Solver::lives(Levels& some, std::size_t pick, u32 state) {
 // -- questions --------------------------------------------------------------------------------------------------------
 
 void Solver::mask(u32 element, u32* out) {
-    std::unique_lock<std::mutex> guard(constraint->lock);
+    std::lock_guard<std::mutex> guard(constraint->lock);
     std::fill_n(out, constraint->vocabulary->words(), 0u);
     if (!is_open) return;
     begin_call();
     std::size_t inner = std::size_t(element) + (element >= hole);  // behind what is written into the first hole
     if (elements[inner].kind == Element::Slot) {
         if (mixed) return mixed_mask(inner, out);
-        auto doubtful = slot_mask(inner, out);
-        guard.unlock();
-        try {
-            try_tokens(element, doubtful, out);
-        } catch (const LimitFault&) {
-            guard.lock();
-            begin_call();
-            exact_mask(inner, out);
-        }
-        return;
+        return slot_mask(inner, out);
     }
     std::size_t at = open_hole(element);
     if (slots_after(at)) return mixed_mask(at, out);
     if (!ends_before(at)) constraint->add_mask(left_of(at), right_of(at, true), out);
 }
 
-// Whether proposals can be put into their slots together. brief: it is not known where that takes long.
-bool Solver::fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief_) const {
+// Whether proposals can be put into their slots together.
+bool Solver::fits(const std::vector<std::pair<u32, u32>>& proposals) const {
     std::vector<Element> with = elements;
     if (stop < elements.size()) {  // as the caller wrote it
         with[stop].text = with[stop - 1].text;
@@ -336,14 +333,14 @@ bool Solver::fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief_
         if (with[element].kind == Element::Token && with[element].token != token) return false;
         with[element].kind = Element::Token, with[element].token = token;
     }
-    return Solver(constraint, std::move(with), max_states, max_items, this, brief_).open();
+    return Solver(constraint, std::move(with), max_states, max_items, this).open();
 }
 
 u32 Solver::admit(const std::vector<std::pair<u32, u32>>& proposals) {
     if (!is_open) return 0;
     std::size_t low = 0, high = proposals.size();  // `low` of them fit
     for (std::size_t count = high; low < high; count = low + (high - low + 1) / 2) {
-        if (fits({proposals.begin(), proposals.begin() + long(count)}, false)) low = count;
+        if (fits({proposals.begin(), proposals.begin() + long(count)})) low = count;
         else high = count - 1;
     }
     return u32(low);

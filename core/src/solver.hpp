@@ -42,7 +42,7 @@ struct TokenGroup {
 class Solver : private Reader {
   public:
     // before: a solver of the same canvas some orders ago, or null; what did not change is taken over.
-    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before, bool brief = false);
+    Solver(std::shared_ptr<Constraint> c, std::vector<Element> elements, u64 max_states, u64 max_items, const Solver* before);
 
     bool open() const { return is_open; }
     // Tokens that may stand in the slot, or be appended to the elastic hole.
@@ -61,12 +61,20 @@ class Solver : private Reader {
 
   private:
     friend class Fillings;
+    // The canvas where slots hold one of a few tokens; see few.hpp.
+    struct Ways {
+        std::vector<Narrowed> chosen;
+        std::vector<std::shared_ptr<Levels>> all;      // of these, as far as they were tried
+        std::shared_ptr<Levels> open;                  // the one of these that showed that the canvas is open, or null
+    };
     static constexpr u64 BRIEF = 50;               // see `allow`: for an answer that is hoped for, not owed
     bool find_open(const Solver* before);
-    std::shared_ptr<Levels> levels_with(std::vector<Pick> some);
+    std::shared_ptr<Levels> levels_with(std::vector<Pick> some, std::size_t tail);
     bool can_fill(Levels& some);
+    std::size_t tail_of(const std::vector<Pick>& some) const;
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
-    bool is_open_with_few(const Solver* before, const std::vector<Pick>& picks);
+    // Whether some of the fillings are sentences, found with what is known of another canvas.
+    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, std::size_t tail, u64 part, Ways& found);
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -104,23 +112,23 @@ class Solver : private Reader {
         for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
     }
     struct Part {
-        u32 state, count;
-        std::vector<u32> follow;                   // mask of tokens that may follow, whatever comes behind them; `count` of them
+        std::vector<Place> places;
+        u32 fan = 0;                               // bytes with which its lexemes may go on
     };
     std::vector<Part> parts_of(std::vector<Place> places);
-    bool fits(const std::vector<std::pair<u32, u32>>& proposals, bool brief) const;
-    std::vector<std::vector<u32>> slot_mask(std::size_t element, u32* out);
+    bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
+    void slot_mask(std::size_t element, u32* out);
     void exact_mask(std::size_t element, u32* out);
-    void try_tokens(u32 element, const std::vector<std::vector<u32>>& doubtful, u32* out) const;  // in the caller's count
-    u64 steps() const;                             // that the tables of canvases have taken
-    std::vector<std::vector<u32>> between(std::size_t element, u32* out);
-    std::vector<std::vector<u32>> alike(u32 state, const std::vector<u32>& tokens);
+    void between(std::size_t element, u32* out);
+    std::shared_ptr<Levels> open_part(const std::vector<Pick>& canvas);
+    u32 words_of(const std::vector<u32>& tokens);  // of a mask
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);
     void least_mask(std::size_t element, u32* out, const u32* only);
     u32 most_mask(std::size_t element, u32* out);
     Chain behind(std::size_t element, bool hole_first) const;
     void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);
+    bool may_go_on(std::size_t element, u32 state, std::map<std::size_t, std::shared_ptr<Suffix>>& rest);
     bool may_be_nothing(const Element& e) const;
     bool is_end(const Element& e) const { return e.kind == Element::Token && constraint->vocabulary->is_end(e.token); }
     void begin_call();
@@ -135,7 +143,6 @@ class Solver : private Reader {
     // states.back(), of the reader: where the fixed elements before `first` lead
     std::vector<Element> elements;
     u64 max_states, max_items;
-    bool brief;                                    // an answer that takes long is not worth it
     std::size_t stop;                              // first elastic hole, or the number of elements
     std::size_t hole;                              // the same in the caller's count of elements
     std::size_t first = 0;                         // elements before this one are fixed, and read by the engine
@@ -148,10 +155,9 @@ class Solver : private Reader {
     Levels::Right right;
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
-    std::vector<std::shared_ptr<Levels>> with_few;  // the same where slots hold one of a few tokens; see few.hpp
-    std::shared_ptr<Levels> few;                   // the one of these that showed that the canvas is open, or null
+    Ways ways;
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
-    u64 asked = 0, most_asked = ~u64(0);           // states of which it was found whether they live
+    u64 asked = 0;                                 // states of which it was found whether they live
     FlatMap after_any, after_few;                  // like the following
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     std::map<std::size_t, std::size_t> lefts;      // hole behind the first -> where `states` has what stands left of it, from the end

@@ -88,39 +88,42 @@ void Solver::between(std::size_t element, u32* out) {
     keep_joining(element, state, doubtful);
     const std::size_t pick = pick_of[element];
     auto some = levels->all_picks();
-    for (std::size_t k = 0; k < pick; ++k) some[k].may_end = false;
-    auto ask = [&](u32 can_be, bool may_end) {
-        some[pick] = {can_be, may_end};
-        auto open = open_part(some);
-        allow_all(), alive.clear();
-        return open;
-    };
-    while (count_tokens(doubtful)) {
-        auto open = ask(words_of(doubtful), false);
-        if (!open) break;
-        const u32 before = count_tokens(found);
-        add_tokens(*open, open->front(pick), pick, found.data(), doubtful.data()), settle();
-        if (count_tokens(found) == before) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
+    for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
+    while (const u32 left = count_tokens(doubtful)) {
+        some[pick].words = words_of(doubtful);
+        if (!with_open_part(some, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
+        settle();
+        if (count_tokens(doubtful) == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
     const auto& ends = constraint->vocabulary->eos;
-    if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0]) && ask(WordSets::NOTHING, true))
-        for (u32 e : ends) set_token(found.data(), e);
+    if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0])) {
+        some[pick].words = WordSets::NOTHING;
+        if (with_open_part(some, [](Levels&) {}))
+            for (u32 e : ends) set_token(found.data(), e);
+    }
     std::copy(found.begin(), found.end(), out);
 }
 
-// Fillings of a canvas of which some are sentences; null where there are none.
-std::shared_ptr<Levels> Solver::open_part(const std::vector<Pick>& canvas) {
+// Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none.
+bool Solver::with_open_part(const std::vector<Pick>& canvas, const std::function<void(Levels&)>& visit) {
     const std::size_t from = tail_of(canvas);
-    auto all = std::make_shared<Levels>(*levels, canvas, from);
+    Levels all(*levels, canvas, from);
     Ways few;
     for (u64 part = BRIEF;; part /= 4) {
         try {
             part > 1 ? allow(part) : allow_all();
-            return can_fill(*all) ? all : nullptr;
+            alive.clear();
+            bool open = can_fill(all);
+            if (open) visit(all);
+            allow_all();
+            return open;
         } catch (const LimitFault&) {
             if (part <= 1) throw;
         }
-        if (is_open_with_few(ways, canvas, from, part, few)) return few.open;
+        if (!is_open_with_few(ways, canvas, from, part, few)) continue;
+        allow_all(), alive.clear();
+        visit(*few.open);
+        return true;
     }
 }
 
@@ -167,7 +170,7 @@ void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
 
 // Tokens of a slot of which a few fillings of the other slots show that they may stand there.
 void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
-    constexpr std::size_t NEAR = 2;
+    constexpr std::size_t NEAR = 1;
     std::size_t pick = pick_of[element];
     auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();

@@ -120,7 +120,7 @@ class Solver : private Reader {
     void slot_mask(std::size_t element, u32* out);
     void exact_mask(std::size_t element, u32* out);
     void between(std::size_t element, u32* out);
-    std::shared_ptr<Levels> open_part(const std::vector<Pick>& canvas);
+    bool with_open_part(const std::vector<Pick>& canvas, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);

@@ -23,6 +23,7 @@ u32 Exits::origin(u32 name, u32 entry, u32 spot) {
 
 void Exits::add(u32 state, u32 g, u32 spot) {
     spots.effort.spend(1);
+    if (state & PASSED ? !spots.reads(spot, spots.passage(state & STATE, state & READ)) : !m.is_final[state & STATE] && !spots.reads(spot, state & STATE)) return;
     if (spot >= due.size()) due.resize(spots.count(), NONE);
     if (due[spot] == NONE && spot != current) agenda.push(u64(spots.place(spot)) << 32 | spot);
     u32 d = spare;
@@ -75,8 +76,10 @@ void Exits::pass() {
 
 void Exits::settle(Item item, u32 v) {
     ++settled;
-    u32 s = item.state & ~SKIPPED, g = item.origin;
-    if (!(s == origins[g].entry && v == origins[g].spot)) {  // there the caller skips instead
+    const u32 s = item.state & STATE, g = item.origin;
+    const bool passed = item.state & PASSED, free = spots.is_free(v);
+    if (passed || free) return settle_all(spots.passage(s, item.state & READ), item, v, free);
+    if (!begins(s, g, v)) {  // there the caller skips instead
         skips.clear();
         spots.skip(v, skips);
         for (u32 to : skips)
@@ -86,23 +89,50 @@ void Exits::settle(Item item, u32 v) {
         hops.clear();
         spots.scan(v, s, hops);
         for (auto hop : hops) add(hop.state, g, hop.spot);
-        for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k) {
-            u32 box = m.calls[k].symbol, after = m.calls[k].state, h = ids.find(u64(box) << 32 | v);
-            if (h == NONE) {
-                h = origin(box, m.entry[box], v);
-                add(m.entry[box], h, v);
-            }
-            for (u32 e = origins[h].ends; e != NONE; e = ends[e].next) add(after, g, ends[e].spot);
-            if (h < complete) continue;
-            callers.push_back({g, after, origins[h].callers});
-            origins[h].callers = u32(callers.size()) - 1;
-        }
+        for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k) call(m.calls[k].symbol, m.calls[k].state, g, v);
     }
-    if (!m.is_final[s] || item.state != s) return;  // behind ignored text the caller has been here before
+    if (m.is_final[s] && item.state == s) end(g, v);  // behind ignored text the caller has been here before
+}
+
+// All that an item can become in a hole: there, or behind ignored text.
+void Exits::settle_all(const Holes::Passage& all, Item item, u32 v, bool free) {
+    const u32 s = item.state & STATE, g = item.origin;
+    if (!free && spots.in_hole(v)) {  // something is owed
+        for (u32 one : all.states) add(one | SKIPPED, g, v);
+        return;
+    }
+    skips.clear();
+    spots.skip(v, skips);
+    for (u32 to : skips)
+        if (to != v) add(item.state & PASSED ? item.state : s | PASSED | (begins(s, g, v) ? READ : 0), g, to);
+    hops.clear();
+    spots.scan(v, all, hops);
+    for (auto hop : hops) add(hop.state, g, hop.spot);
+    if (spots.reads(v))
+        for (auto [box, after] : all.calls) call(box, after, g, v);
+    if (free && (all.ends || (m.is_final[s] && item.state == s))) end(g, v);
+}
+
+void Exits::call(u32 box, u32 after, u32 g, u32 v) {
+    if (!spots.reads(v, m.entry[box])) return;
+    u32 h = ids.find(u64(box) << 32 | v);
+    if (h == NONE) {
+        h = origin(box, m.entry[box], v);
+        add(m.entry[box], h, v);
+    }
+    for (u32 e = origins[h].ends; e != NONE; e = ends[e].next)
+        if (ends[e].spot != v || !passes(h, v)) add(after, g, ends[e].spot);
+    if (h < complete) return;
+    callers.push_back({g, after, origins[h].callers});
+    origins[h].callers = u32(callers.size()) - 1;
+}
+
+void Exits::end(u32 g, u32 v) {
     for (u32 e = origins[g].ends; e != NONE && spots.place(ends[e].spot) == spots.place(v); e = ends[e].next)
         if (ends[e].spot == v) return;
     ends.push_back({v, origins[g].ends});
     origins[g].ends = u32(ends.size()) - 1;
+    if (passes(g, v)) return;
     for (u32 c = origins[g].callers; c != NONE; c = callers[c].next) add(callers[c].state, callers[c].origin, v);
 }
 

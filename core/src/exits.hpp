@@ -40,9 +40,11 @@ class Exits {
         u32 spot, next;
     };
     struct Item {
-        u32 state, origin;  // state: also SKIPPED, for an item that stands behind ignored text
+        u32 state, origin;  // the state, and what it stands for
     };
-    static constexpr u32 SKIPPED = 0x80000000u;
+    static constexpr u32 SKIPPED = 0x80000000u;  // it stands behind ignored text
+    static constexpr u32 PASSED = 0x40000000u;   // all that it can become in a hole, now behind ignored text; with READ behind a lexeme at least
+    static constexpr u32 READ = 0x20000000u, STATE = READ - 1;
     struct Due {
         Item item;
         u32 next;
@@ -57,6 +59,12 @@ class Exits {
     bool fresh(Item item, u32 spot);
     void pass();
     void settle(Item item, u32 spot);
+    void settle_all(const Holes::Passage& all, Item item, u32 spot, bool free);
+    bool begins(u32 state, u32 origin, u32 spot) const { return state == origins[origin].entry && spot == origins[origin].spot; }
+    void call(u32 box, u32 after, u32 origin, u32 spot);
+    // Whether an origin is a box that begins and ends at this very spot, so that what all callers can become goes past it.
+    bool passes(u32 origin, u32 spot) { return origins[origin].spot == spot && origins[origin].entry != NONE && spots.is_free(spot) && spots.passage(origins[origin].entry, true).ends; }
+    void end(u32 origin, u32 spot);
 
     const Machine& m;
     Spots& spots;

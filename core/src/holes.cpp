@@ -4,9 +4,86 @@
 
 namespace weft {
 
-Holes::Holes(const Machine& m, const Lexer& l) : lexer(l), seen(l.size(), 0) { find_boundaries(blanks_of(m, l)); }
+Holes::Holes(const Machine& machine, const Lexer& l) : m(machine), lexer(l), seen(l.size(), 0) {
+    find_boundaries(blanks_of(m, l));
+    find_first();
+    find_passable();
+}
 
-void Holes::forget() { states.clear(), boundaries.clear(), used = 0; }
+void Holes::find_first() {
+    const std::size_t words = lexer.winner_bits(0).size();
+    first.assign(m.states() * words, 0);
+    for (u32 s = 0; s < m.states(); ++s)
+        for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k) first[s * words + (m.scans[k].symbol >> 6)] |= u64(1) << (m.scans[k].symbol & 63);
+    for (bool changed = true; changed;) {  // as often as calls at the beginning of boxes are nested
+        changed = false;
+        for (u32 s = 0; s < m.states(); ++s)
+            for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k)
+                for (std::size_t w = 0; w < words; ++w) {
+                    u64 more = first[m.entry[m.calls[k].symbol] * words + w] & ~first[s * words + w];
+                    first[s * words + w] |= more, changed = changed || more;
+                }
+    }
+}
+
+void Holes::find_passable() {
+    within.assign(lexer.winner_bits(0).size(), 0);
+    for (auto& e : of_boundary(Lexer::BEGIN).ends)
+        if (e.after == Lexer::BEGIN) within = e.terms;
+    passages.resize(2 * m.states());
+    passable.assign(m.entry.size(), 0);
+    for (bool changed = true; changed;) {  // least fixpoint
+        changed = false;
+        for (u32 box = 0; box < passable.size(); ++box) {
+            if (passable[box]) continue;
+            auto states = reachable(m.entry[box]);
+            if (std::any_of(states.begin(), states.end(), [&](u32 s) { return m.is_final[s]; })) passable[box] = 1, changed = true;
+        }
+    }
+}
+
+// States of its box to which lexemes in the hole lead from a state; the state itself stands first, and once more if they lead back to it.
+std::vector<u32> Holes::reachable(u32 state) const {
+    std::vector<u32> out{state};
+    auto add = [&](u32 s) {
+        if (std::find(out.begin() + 1, out.end(), s) == out.end()) out.push_back(s);
+    };
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        if (i && out[i] == state) continue;
+        for (u32 k = m.scan_at[out[i]]; k < m.scan_at[out[i] + 1]; ++k)
+            if (auto [term, to] = m.scans[k]; within[term >> 6] >> (term & 63) & 1) add(to);
+        for (u32 k = m.call_at[out[i]]; k < m.call_at[out[i] + 1]; ++k)
+            if (passable[m.calls[k].symbol]) add(m.calls[k].state);
+    }
+    return out;
+}
+
+const Holes::Passage& Holes::passage(u32 state, bool read) {
+    auto& known = passages[2 * state + read];
+    if (known) return *known;
+    Passage p{reachable(state), TermBits(within.size(), 0), {}, {}, false};
+    p.ends = std::any_of(p.states.begin() + 1, p.states.end(), [&](u32 s) { return m.is_final[s]; });
+    if (read || std::find(p.states.begin() + 1, p.states.end(), state) != p.states.end()) p.states.erase(p.states.begin());
+    for (u32 s : p.states) {
+        for (std::size_t w = 0; w < within.size(); ++w) p.first[w] |= first[s * within.size() + w];
+        for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k) {
+            auto [term, to] = m.scans[k];
+            auto at = std::find_if(p.scans.begin(), p.scans.end(), [to = to](auto& scan) { return scan.first == to; });
+            if (at == p.scans.end()) at = p.scans.insert(at, {to, TermBits(within.size(), 0)});
+            at->second[term >> 6] |= u64(1) << (term & 63);
+        }
+        for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k) p.calls.emplace_back(m.calls[k].symbol, m.calls[k].state);
+    }
+    sort_unique(p.calls);
+    used += sizeof(Passage) + p.states.size() * 4 + p.scans.size() * (32 + within.size() * 8) + p.calls.size() * 8;
+    known = std::make_unique<Passage>(std::move(p));
+    return *known;
+}
+
+void Holes::forget() {
+    states.clear(), boundaries.clear(), used = 0;
+    for (auto& p : passages) p.reset();
+}
 
 // A boundary is free if a blank does there what it does at the beginning of a text, for behind a blank anything may begin, or if ignored
 // text leads from it to one that is: least fixpoint.

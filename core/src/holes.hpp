@@ -4,6 +4,8 @@
 //                    what is open at its end reads on in the text behind it
 #pragma once
 
+#include <memory>
+
 #include "lexer.hpp"
 
 namespace weft {
@@ -25,6 +27,15 @@ class Holes {
         std::vector<End> ends;           // of lexemes that end in the hole
         std::vector<Lexeme> lexemes;     // the same one by one
     };
+    // What a state of the machine can become in a hole, where lexemes that owe nothing may follow each other: a set of states of its box.
+    struct Passage {
+        std::vector<u32> states;
+        TermBits first;                                   // terminals that may come next
+        std::vector<std::pair<u32, TermBits>> scans;      // what follows after which of the terminals that any of them can read
+        std::vector<std::pair<u32, u32>> calls;           // (box, what follows)
+        bool ends;                                        // the box may end, behind one lexeme more
+    };
+    const Passage& passage(u32 state, bool read);         // read: at least one lexeme in the hole
     const Inside& of_state(u32 x);     // the lexeme that is open in state x, from there on; in the hole it may read nothing
     const Inside& of_boundary(u32 x);  // one that begins in the hole, after another one that ended in state x
     // Boundaries that allow the same in a hole are one. Where ignored text can pay what is owed, nothing is owed: that is BEGIN.
@@ -34,14 +45,18 @@ class Holes {
     // BEGIN.
     const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
     const TermBits& owing() const { return owe; }
-    std::size_t bytes() const { return used; }
+    const u64* first_of(u32 state) const { return first.data() + state * within.size(); }  // bits of terminals that a state of the machine may read next
+    std::size_t bytes() const { return used + (first.size() + passages.size()) * 8; }
     void forget();
 
   private:
     u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer.go_part(x) : lexer.next_part(x); }
     void find_boundaries(const std::vector<u8>& blanks);
+    void find_first();
+    void find_passable();
     Inside close(const std::vector<u32>& states, u32 bytes);
 
+    const Machine& m;
     const Lexer& lexer;
     std::vector<u8> is_free;       // per row of the lexer: a boundary at which nothing is owed, or it can be paid
     std::vector<u32> first_with;   // and the first state that ends there
@@ -51,6 +66,11 @@ class Holes {
     std::size_t used = 0;
     std::vector<std::vector<u32>> behind;
     TermBits owe;
+    std::vector<u64> first;        // per state of the machine: bits of terminals
+    TermBits within;               // terminals that may begin and end in a hole, owing nothing
+    std::vector<u8> passable;      // per box: it may begin and end in a hole
+    std::vector<std::unique_ptr<Passage>> passages;  // two per state of the machine, once asked for
+    std::vector<u32> reachable(u32 state) const;
 };
 
 }  // namespace weft

@@ -74,6 +74,7 @@ class PlainSpots : public Spots {
     u32 place(u32 spot) const override { return spot; }
     u32 count() const override { return chain.places(); }
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
+    bool reads(u32, u32) override { return true; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k) {
             const Terminal& t = *m.terminals[m.scans[k].symbol];
@@ -82,6 +83,10 @@ class PlainSpots : public Spots {
             for (const u32* p = known.begin(list); p != known.end(list); ++p) out.push_back({m.scans[k].state, *p});
         }
     }
+    bool is_free(u32) const override { return false; }
+    const Holes::Passage& passage(u32, bool) override { throw std::logic_error("there are no passages without a lexer"); }
+    bool reads(u32, const Holes::Passage&) override { return true; }
+    void scan(u32, const Holes::Passage&, std::vector<Hop>&) override {}
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
         u32 list = ends(spot, term, m.terminals[term]->start, true);
         out.insert(out.end(), known.begin(list), known.end(list));
@@ -180,12 +185,31 @@ class LexedSpots : public Spots {
     u32 place(u32 spot) const override { return spots[spot].place; }
     u32 count() const override { return u32(spots.size()); }
     bool reads(u32 spot) override { return of(spot).reads; }
+    bool reads(u32 spot, u32 state) override {
+        return may_follow(spot, holes.first_of(state));
+    }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         const Ends e = of(spot);
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k)
             for (u32 i = e.from; i < e.to; ++i)
                 if (may_be(edges[i], m.scans[k].symbol))
                     if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back({m.scans[k].state, to});
+    }
+    bool is_free(u32 spot) const override { return in_hole(spot) && spots[spot].x == Lexer::BEGIN; }
+    const Holes::Passage& passage(u32 state, bool read) override { return holes.passage(state, read); }
+    bool reads(u32 spot, const Holes::Passage& p) override {
+        return may_follow(spot, p.first.data());
+    }
+    void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
+        const Ends e = of(spot);
+        for (u32 i = e.from; i < e.to; ++i) {
+            u32 to = edges[i].spot == spot ? u32(NONE) : ahead(edges[i].spot);
+            if (to == NONE) continue;
+            const TermBits& may = terms(edges[i]);
+            for (auto& [after, terms] : p.scans) {
+                if (meet(may, terms)) out.push_back({after, to});
+            }
+        }
     }
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
         const Ends e = of(spot);
@@ -220,6 +244,18 @@ class LexedSpots : public Spots {
     bool may_be(const Edge& e, u32 term) const override { return terms(e)[term >> 6] >> (term & 63) & 1; }
 
   private:
+    bool may_follow(u32 spot, const u64* first) {
+        of(spot);
+        const u64* next = nexts.data() + spot * words;
+        for (std::size_t k = 0; k < words; ++k)
+            if (first[k] & next[k]) return true;
+        return false;
+    }
+    static bool meet(const TermBits& a, const TermBits& b) {
+        for (std::size_t k = 0; k < a.size(); ++k)
+            if (a[k] & b[k]) return true;
+        return false;
+    }
     const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
     struct Spot {
         u32 place, x;  // x: in a hole a boundary, in text the state after the next byte, BEGIN at the end
@@ -248,6 +284,12 @@ class LexedSpots : public Spots {
             Ends e = gather([&] { run_from(spots[spot]); });
             e.ahead = found[spot].ahead;
             found[spot] = e;
+            nexts.resize(std::max(nexts.size(), count() * words), 0);
+            const bool any = in_hole(spot) || e.skips_from != e.skips_to;
+            for (std::size_t w = 0; w < words; ++w) {
+                u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
+                for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
+            }
         }
         return found[spot];
     }
@@ -271,12 +313,27 @@ class LexedSpots : public Spots {
     Ends gather(const Run& run) {
         fresh_edges.clear(), fresh_skips.clear();
         run();
+        if (fresh_edges.size() > 2) unite_edges();
         Ends e{u32(edges.size()), 0, u32(skips.size()), 0, !fresh_edges.empty()};
         edges.insert(edges.end(), fresh_edges.begin(), fresh_edges.end());
         sort_unique(fresh_skips);
         skips.insert(skips.end(), fresh_skips.begin(), fresh_skips.end());
         e.to = u32(edges.size()), e.skips_to = u32(skips.size());
         return e;
+    }
+    void unite_edges() {  // one for each spot
+        std::sort(fresh_edges.begin(), fresh_edges.end(), [](const Edge& a, const Edge& b) { return std::tie(a.spot, a.terms) < std::tie(b.spot, b.terms); });
+        std::size_t n = 0;
+        for (const Edge& e : fresh_edges) {
+            if (n == 0 || fresh_edges[n - 1].spot != e.spot) {
+                fresh_edges[n++] = e;
+                continue;
+            }
+            Edge& to = fresh_edges[n - 1];
+            if (to.terms < labels) sets.push_back(terms(to)), to.terms = labels + u32(sets.size()) - 1;
+            for (std::size_t w = 0; w < words; ++w) sets[to.terms - labels][w] |= terms(e)[w];
+        }
+        fresh_edges.resize(n);
     }
     void end(u32 place, u32 x) {  // in text
         u32 label = lexer.label(x);
@@ -378,6 +435,8 @@ class LexedSpots : public Spots {
     const Lexer& lexer;
     Holes& holes;
     u32 labels = 0, start = 0;
+    const std::size_t words = lexer.winner_bits(0).size();
+    std::vector<u64> nexts;  // per spot: terminals that may be read there, or all where ignored text may come first
     std::vector<Spot> spots;
     std::vector<Ends> found, open_ends;
     FlatMap ids, opened;

@@ -29,7 +29,13 @@ class Spots {
     bool in_hole(u32 spot) const { return chain.loop[place(spot)]; }
     virtual u32 count() const = 0;  // all spots are below that
     virtual bool reads(u32 spot) = 0;  // a lexeme that is not ignored may begin here
+    // As far as is seen at once: the machine may read here what comes next, or after ignored text, in some state or in any of some.
+    virtual bool reads(u32 spot, u32 state) = 0;
     virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
+    virtual bool is_free(u32 spot) const = 0;  // in a hole, where nothing is owed; with a lexer
+    virtual const Holes::Passage& passage(u32 state, bool read) = 0;
+    virtual bool reads(u32 spot, const Holes::Passage& p) = 0;
+    virtual void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) = 0;  // what it can read that ends somewhere else
     virtual void read(u32 spot, u32 term, std::vector<u32>& out) = 0;    // where a terminal may end
     virtual void skip(u32 spot, std::vector<u32>& out) = 0;              // where ignored lexemes may end
     // Where a lexeme may end that is open at place 0: in state q of a terminal, or in a lexer state.

@@ -7,6 +7,8 @@
 
 namespace weft {
 
+constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
+
 namespace {
 
 u32 count_tokens(const std::vector<u32>& mask) {
@@ -87,45 +89,50 @@ void Solver::between(std::size_t element, u32* out) {
     least_mask(element, found.data(), doubtful.data()), settle();
     keep_joining(element, state, doubtful);
     const std::size_t pick = pick_of[element];
+    const u64 most = steps() + max_states * STEPS_A_STATE;
     auto some = levels->all_picks();
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
     while (const u32 left = count_tokens(doubtful)) {
         some[pick].words = words_of(doubtful);
-        if (!with_open_part(some, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
+        if (!with_open_part(some, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
         settle();
         if (count_tokens(doubtful) == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
     const auto& ends = constraint->vocabulary->eos;
     if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0])) {
         some[pick].words = WordSets::NOTHING;
-        if (with_open_part(some, [](Levels&) {}))
+        if (with_open_part(some, most, [](Levels&) {}))
             for (u32 e : ends) set_token(found.data(), e);
     }
     std::copy(found.begin(), found.end(), out);
 }
 
-// Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none.
-bool Solver::with_open_part(const std::vector<Pick>& canvas, const std::function<void(Levels&)>& visit) {
+// Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none. With more than `most` steps it gives
+// up.
+bool Solver::with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit) {
     const std::size_t from = tail_of(canvas);
     Levels all(*levels, canvas, from);
+    constexpr std::size_t BEST = 2;  // ways to choose few tokens; the others hardly ever answer first
     Ways few;
-    for (u64 part = BRIEF;; part /= 4) {
+    for (u64 part = BRIEF;; part = std::max<u64>(part / 4, 1)) {
+        if (is_open_with_few(ways, canvas, from, part, BEST, few)) {
+            allow_all(), alive.clear();
+            visit(*few.open);
+            return true;
+        }
         try {
-            part > 1 ? allow(part) : allow_all();
-            alive.clear();
+            allow(part), alive.clear();
             bool open = can_fill(all);
             if (open) visit(all);
             allow_all();
             return open;
         } catch (const LimitFault&) {
-            if (part <= 1) throw;
+            if (part == 1 || steps() > most) throw;
         }
-        if (!is_open_with_few(ways, canvas, from, part, few)) continue;
-        allow_all(), alive.clear();
-        visit(*few.open);
-        return true;
     }
 }
+
+u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
 
 u32 Solver::words_of(const std::vector<u32>& tokens) {
     std::vector<std::string> texts;

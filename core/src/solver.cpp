@@ -8,6 +8,7 @@ namespace weft {
 constexpr std::size_t CHUNK = Moves::LONGEST_TEXT;
 constexpr u64 READINGS_A_STATE = 10;  // sets of words that may be read for each place, where little is allowed
 constexpr u64 SETS_A_STATE = 8;    // sets of stacks for each place of the limit
+constexpr std::size_t ALL_WAYS = NONE;
 constexpr u64 LEAST_TABLES = u64(16) << 20;  // bytes; with less, hardly any canvas could be looked at
 
 Solver::Solver(std::shared_ptr<Constraint> c, std::vector<Element> es, u64 states_limit, u64 items_limit, const Solver* before)
@@ -111,9 +112,9 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         const Ways none, &known = before ? before->ways : none;
         for (u64 part : {BRIEF, u64(3)})
-            if (is_open_with_few(known, found, tail, part, ways)) return true;
+            if (is_open_with_few(known, found, tail, part, ALL_WAYS, ways)) return true;
         if (is_dead_with_more()) return false;
-        if (is_open_with_few(known, found, tail, 1, ways)) return true;
+        if (is_open_with_few(known, found, tail, 1, ALL_WAYS, ways)) return true;
     }
     return can_fill(*levels);
 }
@@ -137,12 +138,12 @@ bool Solver::can_fill(Levels& some) {
 
 u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST_TABLES) * 4; }
 
-// Whether some of the fillings are sentences; see few.hpp. Each way to choose them may take one in `part` of the limit; what was tried is
-// kept in `found` for the next time.
-bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, std::size_t tail, u64 part, Ways& found) {
+// Whether some of the fillings are sentences; see few.hpp. The first `most` ways to choose them are tried, each as long as one in `part` of
+// the limit; what was tried is kept in `found` for the next time.
+bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, std::size_t tail, u64 part, std::size_t most, Ways& found) {
     const FewTokens& t = tables->tokens;
     const std::pair<u32, std::size_t> choices[] = {{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}};
-    for (std::size_t k = 0; k < std::size(choices); ++k) {
+    for (std::size_t k = 0; k < std::min(most, std::size(choices)); ++k) {
         if (k == found.all.size()) {  // made when it is their turn: mostly the first one answers
             found.chosen.emplace_back(t, all, tail, choices[k].first, choices[k].second);
             const auto& some = found.chosen[k].picks;

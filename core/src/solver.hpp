@@ -74,7 +74,7 @@ class Solver : private Reader {
     std::size_t tail_of(const std::vector<Pick>& some) const;
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
     // Whether some of the fillings are sentences, found with what is known of another canvas.
-    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, std::size_t tail, u64 part, Ways& found);
+    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, std::size_t tail, u64 part, std::size_t most, Ways& found);
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -120,7 +120,8 @@ class Solver : private Reader {
     void slot_mask(std::size_t element, u32* out);
     void exact_mask(std::size_t element, u32* out);
     void between(std::size_t element, u32* out);
-    bool with_open_part(const std::vector<Pick>& canvas, const std::function<void(Levels&)>& visit);
+    u64 steps() const;                             // that the tables of canvases have taken
+    bool with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);

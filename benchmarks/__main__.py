@@ -138,10 +138,11 @@ def infill(
     only: Annotated[str, typer.Option(help="Only these tasks.")] = ",".join(infill_part.TASKS),
     seed: int = 20261123,
     cpu: Cpu = LAST_CPU,
-    limit_s: Limit = 40.0,
+    limit_s: Limit = 200.0,
 ) -> None:
     """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
-    jobs = infill_part.jobs(load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed)
+    patience = {"share": 0.05, "all_masks_s": 4.0} if quick else {"share": share}
+    jobs = infill_part.jobs(load_vocabulary(vocabulary), seed=seed, **patience)
     jobs = [job for job in jobs if job["task"] in only.split(",")]
     _run("infill", jobs, "weft", vocabulary, cpu, limit_s, cap_s=30.0 if quick else 1e9)
     print(infill_report.tables(report.read_run("infill")[1]["weft"]))

@@ -23,6 +23,7 @@ TASKS = ("spans", "retry", "stages", "rigid")
 STAGES = (90, 75, 50, 25, 10, 0)  # per cent committed; the easy ones first
 SLOTS = (64, 256)
 PROPOSALS = 8
+ALL_MASKS_S = 120.0  # CPU time for the masks of all slots of one text, at all stages
 TRIES = 100  # after so many refusals in one place the published engines give up
 LENGTHS = (250, 500, 1000, 2000, 4000, 8000, 16000)  # bytes, of the curve
 LONGEST_PIECE = 60
@@ -31,7 +32,7 @@ MODEL_CONTEXT = 500  # tokens that the embedded model can order
 Text = tuple[str, Json, str]  # id, {"language": name} or {"schema": ...}, the text
 
 
-def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int) -> list[Json]:
+def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int, all_masks_s: float = ALL_MASKS_S) -> list[Json]:
     """All jobs, `share` of each kind, task by task; within a task in a random order."""
     chance = random.Random(seed)
     texts = {"cpp": programs(), "json": instances(language="json"), "schema": instances(language=None)}
@@ -44,7 +45,7 @@ def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int) -> list[Json]:
             out += [elastic, rigid] if number < 30 * share else [elastic]
         for text in _some(some, 30, share):
             out.append(_retry(vocabulary, kind, text, chance))
-        out += _stages(vocabulary, kind, some, share, chance)
+        out += (job | {"all_masks_s": all_masks_s} for job in _stages(vocabulary, kind, some, share, chance))
     for kind in ("cpp", "json"):
         out += _growth(vocabulary, kind, texts[kind], max(1, round(5 * share)), chance)
     chance.shuffle(out)

@@ -104,15 +104,16 @@ def _described(fragments: list[str], pieces: list[list[int]]) -> Json:
 
 
 def run_stages(engine: Weft, job: Json) -> Json:
-    """One text at every stage, as long as PATIENCE_S lasts; what costs most comes last, with patience of its own."""
+    """One text at every stage, as long as the patience lasts; what costs most comes last, with patience of its own."""
     refused = _prepare(engine, job)
     if refused:
         return refused
-    stages = [Stage(engine, job["padded"], job["order"], per_cent) for per_cent in job["stages"]]
+    stages = [Stage(engine, job, per_cent) for per_cent in job["stages"]]
     for ask in (Stage.ask, Stage.ask_mask, Stage.ask_all, Stage.retry):
+        patience = job["all_masks_s"] if ask is Stage.ask_all else PATIENCE_S
         started = time.process_time()
         for stage in stages:
-            if time.process_time() - started < PATIENCE_S:
+            if time.process_time() - started < patience:
                 ask(stage)
             elif ask is Stage.ask:
                 stage.timed.unknown.append("late")
@@ -122,8 +123,9 @@ def run_stages(engine: Weft, job: Json) -> Json:
 class Stage:
     """A rigid canvas with some of its slots committed in a given order, and the next 8 tokens as proposals."""
 
-    def __init__(self, engine: Weft, ids: list[int], order: list[int], per_cent: int):
-        self.engine, self.ids, self.per_cent = engine, ids, per_cent
+    def __init__(self, engine: Weft, job: Json, per_cent: int):
+        ids, order = job["padded"], job["order"]
+        self.engine, self.ids, self.per_cent, self.all_masks_s = engine, ids, per_cent, job["all_masks_s"]
         done = round(len(ids) * per_cent / 100)
         self.open = order[done:]
         self.fixed = {position: ids[position] for position in order[:done]}
@@ -156,7 +158,7 @@ class Stage:
             started = time.process_time()
             for position in self.open:
                 solver.mask(position)
-                if time.process_time() - started > PATIENCE_S:
+                if time.process_time() - started > self.all_masks_s:
                     raise BudgetExceeded("all masks take too long")
 
         self.timed("all masks", masks)

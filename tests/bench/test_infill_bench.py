@@ -47,7 +47,8 @@ def test_right_answers_are_counted_as_right(bench: SimpleNamespace) -> None:
     ]
     ids = encode("[true]")
     order = [2, 0, 3, 1]
-    stages = {"language": "json", "ids": ids, "padded": [*ids, 0], "order": order, "stages": [75, 25]}
+    order_of = {"padded": [*ids, 0], "order": order, "stages": [75, 25], "all_masks_s": 4.0}
+    stages = {"language": "json", "ids": ids, **order_of}
     run = bench.measure.run_stages(bench.engine, stages)
     rows.append({"task": "stages", "split": "json", "slots": 4, "how": "random", **run})
     answers: list[Any] = [row for part in rows for row in part.get("canvases", part.get("stages"))]

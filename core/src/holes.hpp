@@ -45,6 +45,7 @@ class Holes {
     // BEGIN.
     const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
     const TermBits& owing() const { return owe; }
+    std::size_t words() const { return within.size(); }
     const u64* first_of(u32 state) const { return first.data() + state * within.size(); }  // bits of terminals that a state of the machine may read next
     std::size_t bytes() const { return used + (first.size() + passages.size()) * 8; }
     void forget();

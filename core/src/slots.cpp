@@ -86,8 +86,16 @@ void Solver::between(std::size_t element, u32* out) {
     auto settle = [&] {
         for (u32 i = 0; i < words; ++i) doubtful[i] &= ~found[i];
     };
-    least_mask(element, found.data(), doubtful.data()), settle();
-    keep_joining(element, state, doubtful);
+    auto hope = [&](const auto& ask) {  // for what only saves work
+        try {
+            ask();
+        } catch (const LimitFault&) {
+        }
+        allow_all(), alive.clear();
+    };
+    hope([&] { least_mask(element, found.data(), doubtful.data()); });
+    settle();
+    hope([&] { keep_joining(element, state, doubtful); });
     const std::size_t pick = pick_of[element];
     const u64 most = steps() + max_states * STEPS_A_STATE;
     auto some = levels->all_picks();
@@ -147,12 +155,11 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
     constexpr u32 FEW = 8192;  // tokens that are read as a set of their own
     const Trie& trie = *constraint->vocabulary->trie;
     std::vector<u32> left(trie.words());
-    u32 count = NONE, words = NONE;
+    u32 words = NONE;
     for (auto& part : parts_of(places)) {
         if (words == NONE) {
             for (u32 i = 0; i < left.size(); ++i) left[i] = trie.all[i] & ~out[i] & (only ? only[i] : ~0u);
-            count = count_tokens(left);
-            words = count < FEW ? words_of(left) : some.all_picks()[pick].words;
+            words = count_tokens(left) < FEW ? words_of(left) : some.all_picks()[pick].words;
         }
         u32 state = state_of(part.places);
         if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(pick, p.open, p.stacks, words); }))

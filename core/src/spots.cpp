@@ -69,12 +69,10 @@ class Lists {
 
 class PlainSpots : public Spots {
   public:
-    PlainSpots(const Machine& machine, const Chain& c) : Spots(c), m(machine) {}
+    PlainSpots(const Machine& machine, const Chain& c) : Spots(c, nullptr), m(machine) {}
     u32 begin() override { return 0; }
-    u32 place(u32 spot) const override { return spot; }
     u32 count() const override { return chain.places(); }
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
-    bool reads(u32, u32) override { return true; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k) {
             const Terminal& t = *m.terminals[m.scans[k].symbol];
@@ -83,9 +81,6 @@ class PlainSpots : public Spots {
             for (const u32* p = known.begin(list); p != known.end(list); ++p) out.push_back({m.scans[k].state, *p});
         }
     }
-    bool is_free(u32) const override { return false; }
-    const Holes::Passage& passage(u32, bool) override { throw std::logic_error("there are no passages without a lexer"); }
-    bool reads(u32, const Holes::Passage&) override { return true; }
     void scan(u32, const Holes::Passage&, std::vector<Hop>&) override {}
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
         u32 list = ends(spot, term, m.terminals[term]->start, true);
@@ -102,6 +97,8 @@ class PlainSpots : public Spots {
     bool may_be(const Edge& e, u32 term) const override { return e.terms == term; }
 
   private:
+    bool owes_nothing(u32) const override { return false; }
+    void look(u32) override {}
     // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
     u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
         FlatMap& ids = fresh ? by_spot : by_state;
@@ -177,28 +174,19 @@ class PlainSpots : public Spots {
 
 class LexedSpots : public Spots {
   public:
-    LexedSpots(const Machine& machine, const Chain& c, const Lexer& l, Holes& h) : Spots(c), m(machine), lexer(l), holes(h) {
+    LexedSpots(const Machine& machine, const Chain& c, const Lexer& l, Holes& h) : Spots(c, &h), m(machine), lexer(l) {
         labels = u32(machine.winners.size()) + 1;
         start = after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
-    u32 place(u32 spot) const override { return spots[spot].place; }
     u32 count() const override { return u32(spots.size()); }
     bool reads(u32 spot) override { return of(spot).reads; }
-    bool reads(u32 spot, u32 state) override {
-        return may_follow(spot, holes.first_of(state));
-    }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         const Ends e = of(spot);
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k)
             for (u32 i = e.from; i < e.to; ++i)
                 if (may_be(edges[i], m.scans[k].symbol))
                     if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back({m.scans[k].state, to});
-    }
-    bool is_free(u32 spot) const override { return in_hole(spot) && spots[spot].x == Lexer::BEGIN; }
-    const Holes::Passage& passage(u32 state, bool read) override { return holes.passage(state, read); }
-    bool reads(u32 spot, const Holes::Passage& p) override {
-        return may_follow(spot, p.first.data());
     }
     void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
         const Ends e = of(spot);
@@ -244,12 +232,16 @@ class LexedSpots : public Spots {
     bool may_be(const Edge& e, u32 term) const override { return terms(e)[term >> 6] >> (term & 63) & 1; }
 
   private:
-    bool may_follow(u32 spot, const u64* first) {
-        of(spot);
-        const u64* next = nexts.data() + spot * words;
-        for (std::size_t k = 0; k < words; ++k)
-            if (first[k] & next[k]) return true;
-        return false;
+    bool owes_nothing(u32 spot) const override { return spots[spot].x == Lexer::BEGIN; }
+    void look(u32 spot) override {
+        const Ends e = of(spot);
+        if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
+        looked[spot] = 1;
+        const bool any = in_hole(spot) || e.skips_from != e.skips_to;
+        for (std::size_t w = 0; w < words; ++w) {
+            u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
+            for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
+        }
     }
     static bool meet(const TermBits& a, const TermBits& b) {
         for (std::size_t k = 0; k < a.size(); ++k)
@@ -269,11 +261,11 @@ class LexedSpots : public Spots {
     u32 number(u32 place, u32 x) {
         u64 key = u64(place) << 32 | x;
         u32 spot = ids.find(key);
-        if (spot == NONE) ids.put(key, spot = count()), spots.push_back({place, x}), found.emplace_back();
+        if (spot == NONE) ids.put(key, spot = count()), spots.push_back({place, x}), places.push_back(place), found.emplace_back();
         return spot;
     }
     u32 after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
-        if (chain.loop[place]) return number(place, holes.after(x));
+        if (chain.loop[place]) return number(place, holes->after(x));
         if (place + 1 == chain.places()) return number(place, Lexer::BEGIN);
         u8 b = u8(chain.bytes[place]);
         u32 y = x == Lexer::BEGIN ? lexer.go(x, b) : lexer.next(x, b);
@@ -284,12 +276,6 @@ class LexedSpots : public Spots {
             Ends e = gather([&] { run_from(spots[spot]); });
             e.ahead = found[spot].ahead;
             found[spot] = e;
-            nexts.resize(std::max(nexts.size(), count() * words), 0);
-            const bool any = in_hole(spot) || e.skips_from != e.skips_to;
-            for (std::size_t w = 0; w < words; ++w) {
-                u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
-                for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
-            }
         }
         return found[spot];
     }
@@ -367,7 +353,7 @@ class LexedSpots : public Spots {
             run_one(s.place + 1, s.x);
             return;
         }
-        const Holes::Inside& inside = holes.of_boundary(s.x);
+        const Holes::Inside& inside = holes->of_boundary(s.x);
         end_inside(s.place, inside, s.x != Lexer::BEGIN);  // where nothing is owed, ignored text in the hole changes nothing
         now = inside.states;
         u32 first = DEAD;
@@ -385,7 +371,7 @@ class LexedSpots : public Spots {
             if (y != DEAD) run_one(1, y);
             return;
         }
-        const Holes::Inside& inside = holes.of_state(x);
+        const Holes::Inside& inside = holes->of_state(x);
         end_inside(0, inside);
         now = inside.states;
         run(0, DEAD);
@@ -393,7 +379,7 @@ class LexedSpots : public Spots {
     void run_one(u32 p, u32 x) {  // a lexeme that is in state x at place p
         for (;; ++p) {
             if (chain.loop[p]) {
-                const Holes::Inside& inside = holes.of_state(x);
+                const Holes::Inside& inside = holes->of_state(x);
                 end_inside(p, inside);
                 now = inside.states;
                 return run(p, DEAD);
@@ -423,7 +409,7 @@ class LexedSpots : public Spots {
             next.clear();
             for (u32 x : arrived) {
                 if (!next.add(x)) continue;  // all that it leads to is there
-                const Holes::Inside& inside = holes.of_state(x);
+                const Holes::Inside& inside = holes->of_state(x);
                 effort.spend(inside.states.size());
                 end_inside(p, inside);
                 for (u32 y : inside.states) next.add(y);
@@ -433,10 +419,7 @@ class LexedSpots : public Spots {
     }
     const Machine& m;
     const Lexer& lexer;
-    Holes& holes;
     u32 labels = 0, start = 0;
-    const std::size_t words = lexer.winner_bits(0).size();
-    std::vector<u64> nexts;  // per spot: terminals that may be read there, or all where ignored text may come first
     std::vector<Spot> spots;
     std::vector<Ends> found, open_ends;
     FlatMap ids, opened;

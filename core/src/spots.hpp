@@ -24,17 +24,17 @@ class Spots {
     };
     virtual ~Spots() = default;
     virtual u32 begin() = 0;  // NONE when the first byte begins no lexeme
-    virtual u32 place(u32 spot) const = 0;
+    u32 place(u32 spot) const { return places.empty() ? spot : places[spot]; }
     bool at_end(u32 spot) const { return place(spot) + 1 == chain.places(); }
     bool in_hole(u32 spot) const { return chain.loop[place(spot)]; }
     virtual u32 count() const = 0;  // all spots are below that
     virtual bool reads(u32 spot) = 0;  // a lexeme that is not ignored may begin here
     // As far as is seen at once: the machine may read here what comes next, or after ignored text, in some state or in any of some.
-    virtual bool reads(u32 spot, u32 state) = 0;
+    bool reads(u32 spot, u32 state) { return !holes || may_follow(spot, holes->first_of(state)); }
+    bool reads(u32 spot, const Holes::Passage& p) { return may_follow(spot, p.first.data()); }
+    bool is_free(u32 spot) const { return holes && in_hole(spot) && owes_nothing(spot); }  // in a hole, where nothing is owed; with a lexer
+    const Holes::Passage& passage(u32 state, bool read) { return holes->passage(state, read); }
     virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
-    virtual bool is_free(u32 spot) const = 0;  // in a hole, where nothing is owed; with a lexer
-    virtual const Holes::Passage& passage(u32 state, bool read) = 0;
-    virtual bool reads(u32 spot, const Holes::Passage& p) = 0;
     virtual void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) = 0;  // what it can read that ends somewhere else
     virtual void read(u32 spot, u32 term, std::vector<u32>& out) = 0;    // where a terminal may end
     virtual void skip(u32 spot, std::vector<u32>& out) = 0;              // where ignored lexemes may end
@@ -47,8 +47,24 @@ class Spots {
     Effort effort;
 
   protected:
-    explicit Spots(const Chain& c) : chain(c) {}
+    Spots(const Chain& c, Holes* h) : chain(c), holes(h), words(h ? h->words() : 0) {}
+    virtual bool owes_nothing(u32 spot) const = 0;
+    virtual void look(u32 spot) = 0;   // finds what may be read there: writes its row of `nexts`
     const Chain& chain;
+    Holes* const holes;                // null without a lexer
+    const std::size_t words;           // of TermBits
+    std::vector<u32> places;           // of spots; empty where those are places
+    std::vector<u64> nexts;            // per spot: terminals that may be read there, or all where ignored text may come first
+    std::vector<u8> looked;
+
+  private:
+    bool may_follow(u32 spot, const u64* first) {
+        if (spot >= looked.size() || !looked[spot]) look(spot);
+        const u64* next = nexts.data() + spot * words;
+        for (std::size_t k = 0; k < words; ++k)
+            if (first[k] & next[k]) return true;
+        return false;
+    }
 };
 
 // `holes` is null without a lexer.

@@ -152,14 +152,14 @@ u32 Solver::words_of(const std::vector<u32>& tokens) {
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
-    constexpr u32 FEW = 8192;  // tokens that are read as a set of their own
+    constexpr u32 SHARE = 16;  // one in so many tokens or less are read as a set of their own
     const Trie& trie = *constraint->vocabulary->trie;
     std::vector<u32> left(trie.words());
     u32 words = NONE;
     for (auto& part : parts_of(places)) {
         if (words == NONE) {
             for (u32 i = 0; i < left.size(); ++i) left[i] = trie.all[i] & ~out[i] & (only ? only[i] : ~0u);
-            words = count_tokens(left) < FEW ? words_of(left) : some.all_picks()[pick].words;
+            words = count_tokens(left) < trie.vocab_size / SHARE ? words_of(left) : some.all_picks()[pick].words;
         }
         u32 state = state_of(part.places);
         if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(pick, p.open, p.stacks, words); }))

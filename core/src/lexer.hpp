@@ -21,6 +21,13 @@ namespace weft {
 
 // Sets of pairs (terminal, boundary), or of terminals where boundaries do not matter.
 using TermBits = std::vector<u64>;
+inline bool meets(const u64* a, const u64* b, std::size_t words) {  // whether two rows of bits have one in common
+    for (std::size_t k = 0; k < words; ++k)
+        if (a[k] & b[k]) return true;
+    return false;
+}
+inline bool meets(const u64* a, const TermBits& b) { return meets(a, b.data(), b.size()); }
+inline bool meets(const TermBits& a, const TermBits& b) { return meets(a.data(), b); }
 
 // The machine without terminals that no text can have by longest match, and without what needs them. `start: A B` with A: "a" and
 // B.1: "a" has no sentence, for each "a" is a B: the start box is NONE then.

@@ -334,11 +334,6 @@ class LexerEngine : public Engine {
             if (u32 t = f.begin(p)[k].term; t != END) row[t >> 6] |= u64(1) << (t & 63);
         return row;
     }
-    static bool meets(const u64* a, const TermBits& b) {
-        for (std::size_t k = 0; k < b.size(); ++k)
-            if (a[k] & b[k]) return true;
-        return false;
-    }
     bool viable(u32 p, u32 live_class) { return meets(acceptable(p), lexer.terms(live_class)); }
 
     u32 step_slow(u32 state, u8 b) {

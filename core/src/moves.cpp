@@ -48,11 +48,7 @@ bool Moves::alive(u32 x, u32 term) const {
     if (!lexer) return true;
     if (x >= first_special) return term != Frontiers::ACCEPT && term != END && m.terminals[term]->special == x - first_special;
     if (x == Lexer::BEGIN) return true;
-    const TermBits& live = lexer->terms(lexer->live(x));
-    const TermBits& some = wanted[term == END ? lexer->terminals() : term];
-    for (std::size_t k = 0; k < live.size(); ++k)
-        if (live[k] & some[k]) return true;
-    return false;
+    return meets(lexer->terms(lexer->live(x)), wanted[term == END ? lexer->terminals() : term]);
 }
 
 bool Moves::completes(u32 label, u32 term) const {

@@ -179,7 +179,7 @@ class LexedSpots : public Spots {
         start = after(0, Lexer::BEGIN);
     }
     u32 begin() override { return start; }
-    u32 count() const override { return u32(spots.size()); }
+    u32 count() const override { return u32(demands.size()); }
     bool reads(u32 spot) override { return of(spot).reads; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         const Ends e = of(spot);
@@ -194,9 +194,8 @@ class LexedSpots : public Spots {
             u32 to = edges[i].spot == spot ? u32(NONE) : ahead(edges[i].spot);
             if (to == NONE) continue;
             const TermBits& may = terms(edges[i]);
-            for (auto& [after, terms] : p.scans) {
-                if (meet(may, terms)) out.push_back({after, to});
-            }
+            for (auto& [after, some] : p.scans)
+                if (meets(may, some)) out.push_back({after, to});
         }
     }
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
@@ -222,9 +221,9 @@ class LexedSpots : public Spots {
         const Ends& e = of(start);
         TermBits out(lexer.winner_bits(0).size(), 0);
         for (u32 i = e.from; i < e.to; ++i)
-            if (spots[edges[i].spot].place > 0)
+            if (place(edges[i].spot) > 0)
                 for (std::size_t k = 0; k < out.size(); ++k) out[k] |= terms(edges[i])[k];
-        if (std::any_of(skips.begin() + e.skips_from, skips.begin() + e.skips_to, [&](u32 s) { return spots[s].place > 0; }))
+        if (std::any_of(skips.begin() + e.skips_from, skips.begin() + e.skips_to, [&](u32 s) { return place(s) > 0; }))
             for (u32 t = 0; t < lexer.terminals(); ++t)
                 if (lexer.is_ignored(t)) out[t >> 6] |= u64(1) << (t & 63);
         return out;
@@ -232,7 +231,7 @@ class LexedSpots : public Spots {
     bool may_be(const Edge& e, u32 term) const override { return terms(e)[term >> 6] >> (term & 63) & 1; }
 
   private:
-    bool owes_nothing(u32 spot) const override { return spots[spot].x == Lexer::BEGIN; }
+    bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }
     void look(u32 spot) override {
         const Ends e = of(spot);
         if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
@@ -243,15 +242,7 @@ class LexedSpots : public Spots {
             for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
         }
     }
-    static bool meet(const TermBits& a, const TermBits& b) {
-        for (std::size_t k = 0; k < a.size(); ++k)
-            if (a[k] & b[k]) return true;
-        return false;
-    }
     const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
-    struct Spot {
-        u32 place, x;  // x: in a hole a boundary, in text the state after the next byte, BEGIN at the end
-    };
     struct Ends {
         u32 from = NONE, to = 0, skips_from = 0, skips_to = 0;  // ranges of `edges` and `skips`
         bool reads = false;
@@ -261,7 +252,7 @@ class LexedSpots : public Spots {
     u32 number(u32 place, u32 x) {
         u64 key = u64(place) << 32 | x;
         u32 spot = ids.find(key);
-        if (spot == NONE) ids.put(key, spot = count()), spots.push_back({place, x}), places.push_back(place), found.emplace_back();
+        if (spot == NONE) ids.put(key, spot = count()), demands.push_back(x), places.push_back(place), found.emplace_back();
         return spot;
     }
     u32 after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
@@ -273,7 +264,7 @@ class LexedSpots : public Spots {
     }
     const Ends& of(u32 spot) {
         if (found[spot].from == NONE) {
-            Ends e = gather([&] { run_from(spots[spot]); });
+            Ends e = gather([&] { run_from(place(spot), demands[spot]); });
             e.ahead = found[spot].ahead;
             found[spot] = e;
         }
@@ -283,7 +274,7 @@ class LexedSpots : public Spots {
     // program stand before a blank: whatever ends there need not be looked at twice.
     u32 ahead(u32 spot) {
         u32 v = spot;
-        while (found[v].ahead == UNKNOWN && !chain.loop[spots[v].place] && !at_end(v)) {
+        while (found[v].ahead == UNKNOWN && !in_hole(v) && !at_end(v)) {
             const Ends e = of(v);
             if (e.reads || e.skips_to - e.skips_from > 1) break;
             if ((v = e.skips_from == e.skips_to ? NONE : skips[e.skips_from]) == NONE) break;
@@ -328,7 +319,7 @@ class LexedSpots : public Spots {
         if (spot == NONE) return;
         if (lexer.may_ignore(label)) fresh_skips.push_back(spot);
         if (lexer.only_ignored(label)) return;
-        for (std::size_t k = fresh_edges.size(); k-- > 0 && spots[fresh_edges[k].spot].place == place;)
+        for (std::size_t k = fresh_edges.size(); k-- > 0 && places[fresh_edges[k].spot] == place;)
             if (fresh_edges[k].spot == spot && fresh_edges[k].terms == label) return;
         fresh_edges.push_back({spot, label});
     }
@@ -347,21 +338,21 @@ class LexedSpots : public Spots {
             }
         }
     }
-    void run_from(const Spot s) {
-        if (!chain.loop[s.place]) {
-            if (s.place + 1 == chain.places()) return;
-            run_one(s.place + 1, s.x);
+    void run_from(u32 p, u32 x) {
+        if (!chain.loop[p]) {
+            if (p + 1 == chain.places()) return;
+            run_one(p + 1, x);
             return;
         }
-        const Holes::Inside& inside = holes->of_boundary(s.x);
-        end_inside(s.place, inside, s.x != Lexer::BEGIN);  // where nothing is owed, ignored text in the hole changes nothing
+        const Holes::Inside& inside = holes->of_boundary(x);
+        end_inside(p, inside, x != Lexer::BEGIN);  // where nothing is owed, ignored text in the hole changes nothing
         now = inside.states;
         u32 first = DEAD;
-        if (s.place + 1 < chain.places()) {
-            u8 b = u8(chain.bytes[s.place]);
-            first = s.x == Lexer::BEGIN ? lexer.go(s.x, b) : lexer.next(s.x, b);
+        if (p + 1 < chain.places()) {
+            u8 b = u8(chain.bytes[p]);
+            first = x == Lexer::BEGIN ? lexer.go(x, b) : lexer.next(x, b);
         }
-        run(s.place, first);
+        run(p, first);
     }
     void run_open(u32 x) {
         if (!chain.loop[0]) {
@@ -420,7 +411,7 @@ class LexedSpots : public Spots {
     const Machine& m;
     const Lexer& lexer;
     u32 labels = 0, start = 0;
-    std::vector<Spot> spots;
+    std::vector<u32> demands;  // per spot: in a hole a boundary, in text the state after the next byte, BEGIN at the end
     std::vector<Ends> found, open_ends;
     FlatMap ids, opened;
     std::vector<Edge> edges, fresh_edges;

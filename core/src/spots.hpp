@@ -60,10 +60,7 @@ class Spots {
   private:
     bool may_follow(u32 spot, const u64* first) {
         if (spot >= looked.size() || !looked[spot]) look(spot);
-        const u64* next = nexts.data() + spot * words;
-        for (std::size_t k = 0; k < words; ++k)
-            if (first[k] & next[k]) return true;
-        return false;
+        return meets(first, nexts.data() + spot * words, words);
     }
 };
 

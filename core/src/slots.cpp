@@ -118,12 +118,11 @@ void Solver::between(std::size_t element, u32* out) {
 // Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none. With more than `most` steps it gives
 // up.
 bool Solver::with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit) {
-    const std::size_t from = tail_of(canvas);
-    Levels all(*levels, canvas, from);
+    Levels all(*levels, canvas, tail_of(canvas));
     constexpr std::size_t BEST = 2;  // ways to choose few tokens; the others hardly ever answer first
     Ways few;
     for (u64 part = BRIEF;; part = std::max<u64>(part / 4, 1)) {
-        if (is_open_with_few(ways, canvas, from, part, BEST, few)) {
+        if (is_open_with_few(ways, canvas, part, BEST, few)) {
             allow_all(), alive.clear();
             visit(*few.open);
             return true;

@@ -112,16 +112,17 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         const Ways none, &known = before ? before->ways : none;
         for (u64 part : {BRIEF, u64(3)})
-            if (is_open_with_few(known, found, tail, part, ALL_WAYS, ways)) return true;
+            if (is_open_with_few(known, found, part, ALL_WAYS, ways)) return true;
         if (is_dead_with_more()) return false;
-        if (is_open_with_few(known, found, tail, 1, ALL_WAYS, ways)) return true;
+        if (is_open_with_few(known, found, 1, ALL_WAYS, ways)) return true;
     }
     return can_fill(*levels);
 }
 
 std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some, std::size_t from) {
-    right.tail = from;
-    return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), right, max_states);
+    Levels::Right with = right;
+    with.tail = from;
+    return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), std::move(with), max_states);
 }
 
 std::size_t Solver::tail_of(const std::vector<Pick>& some) const {
@@ -140,14 +141,15 @@ u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST
 
 // Whether some of the fillings are sentences; see few.hpp. The first `most` ways to choose them are tried, each as long as one in `part` of
 // the limit; what was tried is kept in `found` for the next time.
-bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, std::size_t tail, u64 part, std::size_t most, Ways& found) {
+bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, u64 part, std::size_t most, Ways& found) {
+    const std::size_t from = tail_of(all);
     const FewTokens& t = tables->tokens;
     const std::pair<u32, std::size_t> choices[] = {{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}};
     for (std::size_t k = 0; k < std::min(most, std::size(choices)); ++k) {
         if (k == found.all.size()) {  // made when it is their turn: mostly the first one answers
-            found.chosen.emplace_back(t, all, tail, choices[k].first, choices[k].second);
+            found.chosen.emplace_back(t, all, from, choices[k].first, choices[k].second);
             const auto& some = found.chosen[k].picks;
-            found.all.push_back(k < before.all.size() ? std::make_shared<Levels>(*before.all[k], some, tail) : levels_with(some, tail));
+            found.all.push_back(k < before.all.size() ? std::make_shared<Levels>(*before.all[k], some, from) : levels_with(some, from));
         }
         allow(part);
         try {

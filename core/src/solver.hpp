@@ -74,7 +74,7 @@ class Solver : private Reader {
     std::size_t tail_of(const std::vector<Pick>& some) const;
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
     // Whether some of the fillings are sentences, found with what is known of another canvas.
-    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, std::size_t tail, u64 part, std::size_t most, Ways& found);
+    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, u64 part, std::size_t most, Ways& found);
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -153,7 +153,7 @@ class Solver : private Reader {
     std::shared_ptr<Suffix> suffix;                // right of the first hole when it is open
     std::map<std::size_t, std::array<std::shared_ptr<Suffix>, 2>> rights;  // of any hole: elements from it to the end -> (closed, open)
     std::shared_ptr<class Side> side;
-    Levels::Right right;
+    Levels::Right right{};                         // but for its tail
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     Ways ways;

@@ -141,8 +141,10 @@ def infill(
     limit_s: Limit = 200.0,
 ) -> None:
     """Canvases of C++ and JSON: verdicts, masks and commits, by size, by stage of a run, and beside retrying."""
-    patience = {"share": 0.05, "all_masks_s": 4.0} if quick else {"share": share}
-    jobs = infill_part.jobs(load_vocabulary(vocabulary), seed=seed, **patience)
+    all_masks_s = 4.0 if quick else infill_part.ALL_MASKS_S
+    jobs = infill_part.jobs(
+        load_vocabulary(vocabulary), share=0.05 if quick else share, seed=seed, all_masks_s=all_masks_s
+    )
     jobs = [job for job in jobs if job["task"] in only.split(",")]
     _run("infill", jobs, "weft", vocabulary, cpu, limit_s, cap_s=30.0 if quick else 1e9)
     print(infill_report.tables(report.read_run("infill")[1]["weft"]))

@@ -32,7 +32,7 @@ MODEL_CONTEXT = 500  # tokens that the embedded model can order
 Text = tuple[str, Json, str]  # id, {"language": name} or {"schema": ...}, the text
 
 
-def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int, all_masks_s: float = ALL_MASKS_S) -> list[Json]:
+def jobs(vocabulary: BenchVocabulary, *, share: float, seed: int, all_masks_s: float) -> list[Json]:
     """All jobs, `share` of each kind, task by task; within a task in a random order."""
     chance = random.Random(seed)
     texts = {"cpp": programs(), "json": instances(language="json"), "schema": instances(language=None)}

@@ -77,8 +77,8 @@ void Exits::pass() {
 void Exits::settle(Item item, u32 v) {
     ++settled;
     const u32 s = item.state & STATE, g = item.origin;
-    const bool passed = item.state & PASSED, free = spots.is_free(v);
-    if (passed || free) return settle_all(spots.passage(s, item.state & READ), item, v, free);
+    const bool free = spots.is_free(v);
+    if (free || item.state & PASSED) return settle_all(spots.passage(s, item.state & READ), item, v, free);
     if (!begins(s, g, v)) {  // there the caller skips instead
         skips.clear();
         spots.skip(v, skips);
@@ -97,7 +97,7 @@ void Exits::settle(Item item, u32 v) {
 // All that an item can become in a hole: there, or behind ignored text.
 void Exits::settle_all(const Holes::Passage& all, Item item, u32 v, bool free) {
     const u32 s = item.state & STATE, g = item.origin;
-    if (!free && spots.in_hole(v)) {  // something is owed
+    if (!free) {  // something is owed
         for (u32 one : all.states) add(one | SKIPPED, g, v);
         return;
     }
@@ -110,7 +110,7 @@ void Exits::settle_all(const Holes::Passage& all, Item item, u32 v, bool free) {
     for (auto hop : hops) add(hop.state, g, hop.spot);
     if (spots.reads(v))
         for (auto [box, after] : all.calls) call(box, after, g, v);
-    if (free && (all.ends || (m.is_final[s] && item.state == s))) end(g, v);
+    if (all.ends || (m.is_final[s] && item.state == s)) end(g, v);
 }
 
 void Exits::call(u32 box, u32 after, u32 g, u32 v) {

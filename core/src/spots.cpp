@@ -180,16 +180,16 @@ class LexedSpots : public Spots {
     }
     u32 begin() override { return start; }
     u32 count() const override { return u32(demands.size()); }
-    bool reads(u32 spot) override { return of(spot).reads; }
+    bool reads(u32 spot) override { return closed(spot).reads; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
-        const Ends e = of(spot);
+        const Ends e = closed(spot);
         for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k)
             for (u32 i = e.from; i < e.to; ++i)
                 if (may_be(edges[i], m.scans[k].symbol))
                     if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back({m.scans[k].state, to});
     }
     void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
-        const Ends e = of(spot);
+        const Ends e = closed(spot);
         for (u32 i = e.from; i < e.to; ++i) {
             u32 to = edges[i].spot == spot ? u32(NONE) : ahead(edges[i].spot);
             if (to == NONE) continue;
@@ -199,12 +199,12 @@ class LexedSpots : public Spots {
         }
     }
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
-        const Ends e = of(spot);
+        const Ends e = closed(spot);
         for (u32 i = e.from; i < e.to; ++i)
             if (may_be(edges[i], term))
                 if (u32 to = ahead(edges[i].spot); to != NONE) out.push_back(to);
     }
-    void skip(u32 spot, std::vector<u32>& out) override { add_skips(of(spot), out); }
+    void skip(u32 spot, std::vector<u32>& out) override { add_skips(closed(spot), out); }
     void open(u32, u32, std::vector<u32>&) override {}
     void open(u32 x, std::vector<Edge>& out, std::vector<u32>& ignored) override {
         u32 k = opened.find(x);
@@ -233,10 +233,10 @@ class LexedSpots : public Spots {
   private:
     bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }
     void look(u32 spot) override {
-        const Ends e = of(spot);
+        const Ends e = closed(spot);
         if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
         looked[spot] = 1;
-        const bool any = in_hole(spot) || e.skips_from != e.skips_to;
+        const bool any = is_free(spot) || e.skips_from != e.skips_to;
         for (std::size_t w = 0; w < words; ++w) {
             u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
             for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
@@ -252,7 +252,7 @@ class LexedSpots : public Spots {
     u32 number(u32 place, u32 x) {
         u64 key = u64(place) << 32 | x;
         u32 spot = ids.find(key);
-        if (spot == NONE) ids.put(key, spot = count()), demands.push_back(x), places.push_back(place), found.emplace_back();
+        if (spot == NONE) ids.put(key, spot = count()), demands.push_back(x), places.push_back(place), found.emplace_back(), all.emplace_back();
         return spot;
     }
     u32 after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
@@ -270,11 +270,34 @@ class LexedSpots : public Spots {
         }
         return found[spot];
     }
+    // With what may be read behind ignored text that ends in fixed text; what is skipped then leads into a hole, or to the end.
+    const Ends& closed(u32 spot) {
+        if (all[spot].from != NONE) return all[spot];
+        if (const Ends e = of(spot); e.skips_from == e.skips_to) return all[spot] = e;
+        behind.clear();
+        behind.add(spot);
+        std::vector<u32> far;
+        for (std::size_t i = 0; i < behind.members.size(); ++i) {
+            const Ends e = of(behind.members[i]);
+            for (u32 k = e.skips_from; k < e.skips_to; ++k) {
+                u32 to = ahead(skips[k]);
+                if (to == NONE) continue;
+                if (in_hole(to) || at_end(to)) far.push_back(to);
+                else behind.add(to);
+            }
+        }
+        effort.spend(behind.members.size());
+        Ends e = gather([&] {
+            for (u32 v : behind.members) fresh_edges.insert(fresh_edges.end(), edges.begin() + found[v].from, edges.begin() + found[v].to);
+            fresh_skips = far;
+        });
+        return all[spot] = e;
+    }
     // The spot itself, or in text where it leads if nothing but ignored text can follow; NONE where nothing can. Half of all spots in a
     // program stand before a blank: whatever ends there need not be looked at twice.
     u32 ahead(u32 spot) {
         u32 v = spot;
-        while (found[v].ahead == UNKNOWN && !in_hole(v) && !at_end(v)) {
+        while (found[v].ahead == UNKNOWN && !is_free(v) && !at_end(v)) {
             const Ends e = of(v);
             if (e.reads || e.skips_to - e.skips_from > 1) break;
             if ((v = e.skips_from == e.skips_to ? NONE : skips[e.skips_from]) == NONE) break;
@@ -412,12 +435,12 @@ class LexedSpots : public Spots {
     const Lexer& lexer;
     u32 labels = 0, start = 0;
     std::vector<u32> demands;  // per spot: in a hole a boundary, in text the state after the next byte, BEGIN at the end
-    std::vector<Ends> found, open_ends;
+    std::vector<Ends> found, all, open_ends;  // found: of lexemes that begin at a spot; all: see `closed`
     FlatMap ids, opened;
     std::vector<Edge> edges, fresh_edges;
     std::vector<u32> skips, fresh_skips, now;
     std::vector<TermBits> sets;  // edges with `terms` from `labels` on
-    StateSet next;
+    StateSet next, behind;
 };
 
 }  // namespace

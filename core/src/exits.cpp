@@ -21,9 +21,13 @@ u32 Exits::origin(u32 name, u32 entry, u32 spot) {
     return u32(origins.size()) - 1;
 }
 
-void Exits::add(u32 state, u32 g, u32 spot) {
+bool Exits::goes_on(u32 state, u32 spot) {
     spots.effort.spend(1);
-    if (state & PASSED ? !spots.reads(spot, spots.passage(state & STATE, state & READ)) : !m.is_final[state & STATE] && !spots.reads(spot, state & STATE)) return;
+    const auto row = spots.row(spot);
+    return state & PASSED ? row.reads(spots.passage(state & STATE, state & READ)) : row.reads(state & STATE);
+}
+
+void Exits::keep(u32 state, u32 g, u32 spot) {
     if (spot >= due.size()) due.resize(spots.count(), NONE);
     if (due[spot] == NONE && spot != current) agenda.push(u64(spots.place(spot)) << 32 | spot);
     u32 d = spare;
@@ -113,13 +117,22 @@ void Exits::settle_all(const Holes::Passage& all, Item item, u32 v, bool free) {
     if (all.ends || (m.is_final[s] && item.state == s)) end(g, v);
 }
 
-void Exits::call(u32 box, u32 after, u32 g, u32 v) {
-    if (!spots.reads(v, m.entry[box])) return;
+// The origin, or NONE if the box can read nothing there.
+u32 Exits::box_at(u32 box, u32 v) {
+    Called& here = called[box];
+    if (here.spot == v) return here.origin;
     u32 h = ids.find(u64(box) << 32 | v);
-    if (h == NONE) {
-        h = origin(box, m.entry[box], v);
-        add(m.entry[box], h, v);
+    here = {v, h};
+    if (h == NONE && goes_on(m.entry[box], v)) {
+        here.origin = h = origin(box, m.entry[box], v);
+        keep(m.entry[box], h, v);
     }
+    return h;
+}
+
+void Exits::call(u32 box, u32 after, u32 g, u32 v) {
+    u32 h = box_at(box, v);
+    if (h == NONE) return;
     for (u32 e = origins[h].ends; e != NONE; e = ends[e].next)
         if (ends[e].spot != v || !passes(h, v)) add(after, g, ends[e].spot);
     if (h < complete) return;
@@ -128,12 +141,29 @@ void Exits::call(u32 box, u32 after, u32 g, u32 v) {
 }
 
 void Exits::end(u32 g, u32 v) {
-    for (u32 e = origins[g].ends; e != NONE && spots.place(ends[e].spot) == spots.place(v); e = ends[e].next)
-        if (ends[e].spot == v) return;
+    for (over.assign(1, g); !over.empty();) {
+        g = over.back();
+        over.pop_back();
+        if (!ends_at(g, v) || passes(g, v)) continue;
+        const auto row = spots.row(v);
+        for (u32 c = origins[g].callers; c != NONE; c = callers[c].next) {
+            auto [caller, after, next] = callers[c];
+            if (m.is_final[after]) over.push_back(caller);
+            spots.effort.spend(1);
+            if (row.reads(after)) keep(after, caller, v);
+        }
+    }
+}
+
+// Notes it; false when that is known.
+bool Exits::ends_at(u32 g, u32 v) {
+    for (u32 e = origins[g].ends; e != NONE; e = ends[e].next) {
+        if (ends[e].spot == v) return false;
+        if (spots.place(ends[e].spot) != spots.place(v)) break;
+    }
     ends.push_back({v, origins[g].ends});
     origins[g].ends = u32(ends.size()) - 1;
-    if (passes(g, v)) return;
-    for (u32 c = origins[g].callers; c != NONE; c = callers[c].next) add(callers[c].state, callers[c].origin, v);
+    return true;
 }
 
 }  // namespace weft

@@ -49,22 +49,31 @@ class Exits {
         Item item;
         u32 next;
     };
+    struct Called {
+        u32 spot = NONE, origin = NONE;
+    };
     struct Seen {
         Item item;
         u32 spot, time;
     };
     u32 exits_of(u32 state, u32 spot);
     u32 origin(u32 key, u32 entry, u32 spot);
-    void add(u32 state, u32 origin, u32 spot);
+    void add(u32 state, u32 origin, u32 spot) {
+        if ((state <= STATE && m.is_final[state]) || goes_on(state, spot)) keep(state, origin, spot);
+    }
+    bool goes_on(u32 state, u32 spot);  // as far as is seen at once
+    void keep(u32 state, u32 origin, u32 spot);
     bool fresh(Item item, u32 spot);
     void pass();
     void settle(Item item, u32 spot);
     void settle_all(const Holes::Passage& all, Item item, u32 spot, bool free);
     bool begins(u32 state, u32 origin, u32 spot) const { return state == origins[origin].entry && spot == origins[origin].spot; }
+    u32 box_at(u32 box, u32 spot);
     void call(u32 box, u32 after, u32 origin, u32 spot);
     // Whether an origin is a box that begins and ends at this very spot, so that what all callers can become goes past it.
     bool passes(u32 origin, u32 spot) { return origins[origin].spot == spot && origins[origin].entry != NONE && spots.is_free(spot) && spots.passage(origins[origin].entry, true).ends; }
     void end(u32 origin, u32 spot);
+    bool ends_at(u32 origin, u32 spot);
 
     const Machine& m;
     Spots& spots;
@@ -76,6 +85,7 @@ class Exits {
     u32 complete = 0;                          // origins of passes that are over
     // of a pass
     std::vector<Caller> callers;
+    std::vector<Called> called = std::vector<Called>(m.entry.size());  // per box: where it was called last
     std::vector<u32> due;                      // per spot: the first of its items in `dues`
     std::vector<Due> dues;
     u32 spare = NONE, current = NONE;          // first of `dues` that is free; the spot that is being settled
@@ -83,7 +93,7 @@ class Exits {
     std::vector<Seen> seen = std::vector<Seen>(2048, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
     u32 time = 0, seen_count = 0;
     std::vector<Spots::Hop> hops;
-    std::vector<u32> skips;
+    std::vector<u32> skips, over;              // over: origins that have ended at the spot
 };
 
 }  // namespace weft

@@ -25,28 +25,40 @@ class StateSet {
     u32 now = 1;
 };
 
-// The same for states of a terminal whose counts may differ.
+// The same for states of a terminal whose counts may differ. Most sets are so small that they need no index.
 class CountedSet {
   public:
     struct Member : Counted {
-        u32 before;  // the member with other counts that was added before it
+        u32 before;  // the member with other counts that was added before it, if there is an index
     };
     void clear() {
         members.clear();
         if (++now == 0) latest.clear(), now = 1;
     }
     void add(const Counted& s) {
-        if (s.state >= latest.size()) latest.resize(s.state + 1 + s.state / 2);
-        auto& [stamp, last] = latest[s.state];
-        if (stamp != now) stamp = now, last = NONE;
-        for (u32 k = last; k != NONE; k = members[k].before)
-            if (members[k].low <= s.low && s.high <= members[k].high) return;
-        members.push_back({s, last});
-        last = u32(members.size()) - 1;
+        auto covers = [&](const Member& x) { return x.state == s.state && x.low <= s.low && s.high <= x.high; };
+        if (members.size() < FEW) {
+            if (std::any_of(members.begin(), members.end(), covers)) return;
+            members.push_back({s, NONE});
+            if (members.size() == FEW)
+                for (u32 k = 0; k < FEW; ++k) index(k);
+            return;
+        }
+        for (u32 k = last_of(s.state).second; k != NONE; k = members[k].before)
+            if (covers(members[k])) return;
+        members.push_back({s, NONE});
+        index(u32(members.size()) - 1);
     }
     std::vector<Member> members;
 
   private:
+    static constexpr std::size_t FEW = 24;
+    std::pair<u32, u32>& last_of(u32 state) {
+        if (state >= latest.size()) latest.resize(state + 1 + state / 2);
+        if (latest[state].first != now) latest[state] = {now, NONE};
+        return latest[state];
+    }
+    void index(u32 k) { members[k].before = std::exchange(last_of(members[k].state).second, k); }
     std::vector<std::pair<u32, u32>> latest;  // per state: a stamp, and the latest member
     u32 now = 1;
 };
@@ -136,8 +148,9 @@ class PlainSpots : public Spots {
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
             effort.spend(t.states);
+            u32 last = DEAD;  // many states lead to the same one
             for (u32 s = 0; s < t.states; ++s)
-                if (u32 to = t.step(s, b); to != DEAD) now.add({to});
+                if (u32 to = t.step(s, b); to != DEAD && to != last) now.add({last = to});
             if (now.members.empty()) return;
             fresh = false;
         } else if (fresh) {

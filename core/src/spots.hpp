@@ -29,9 +29,19 @@ class Spots {
     bool in_hole(u32 spot) const { return chain.loop[place(spot)]; }
     virtual u32 count() const = 0;  // all spots are below that
     virtual bool reads(u32 spot) = 0;  // a lexeme that is not ignored may begin here
-    // As far as is seen at once: the machine may read here what comes next, or after ignored text, in some state or in any of some.
-    bool reads(u32 spot, u32 state) { return !holes || may_follow(spot, holes->first_of(state)); }
-    bool reads(u32 spot, const Holes::Passage& p) { return may_follow(spot, p.first.data()); }
+    // What may be read there, or after ignored text, as far as is seen at once. It holds until the next one is asked for.
+    struct Row {
+        const Holes* holes = nullptr;  // null without a lexer: anything then
+        const u64* bits = nullptr;
+        std::size_t words = 0;
+        bool reads(u32 state) const { return !holes || meets(holes->first_of(state), bits, words); }  // in a state of the machine
+        bool reads(const Holes::Passage& p) const { return meets(bits, p.first); }                    // in any of some
+    };
+    Row row(u32 spot) {
+        if (!holes) return {};
+        if (spot >= looked.size() || !looked[spot]) look(spot);
+        return {holes, nexts.data() + spot * words, words};
+    }
     bool is_free(u32 spot) const { return holes && in_hole(spot) && owes_nothing(spot); }  // in a hole, where nothing is owed; with a lexer
     const Holes::Passage& passage(u32 state, bool read) { return holes->passage(state, read); }
     virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
@@ -56,12 +66,6 @@ class Spots {
     std::vector<u32> places;           // of spots; empty where those are places
     std::vector<u64> nexts;            // per spot: terminals that may be read there, or all where ignored text may come first
     std::vector<u8> looked;
-
-  private:
-    bool may_follow(u32 spot, const u64* first) {
-        if (spot >= looked.size() || !looked[spot]) look(spot);
-        return meets(first, nexts.data() + spot * words, words);
-    }
 };
 
 // `holes` is null without a lexer.

@@ -56,24 +56,34 @@ class Exits {
         Item item;
         u32 spot, time;
     };
+    struct Here {  // the spot that is being settled
+        u32 spot = NONE;
+        bool free = false, reads = false;
+        std::vector<u32> skips;  // where else ignored text leads
+        std::vector<Item> items; // not settled yet
+    };
     u32 exits_of(u32 state, u32 spot);
     u32 origin(u32 key, u32 entry, u32 spot);
     void add(u32 state, u32 origin, u32 spot) {
+        spots.effort.spend(1);
         if ((state <= STATE && m.is_final[state]) || goes_on(state, spot)) keep(state, origin, spot);
     }
     bool goes_on(u32 state, u32 spot);  // as far as is seen at once
     void keep(u32 state, u32 origin, u32 spot);
-    bool fresh(Item item, u32 spot);
+    bool fresh(Item item);
+    void widen();
     void pass();
-    void settle(Item item, u32 spot);
-    void settle_all(const Holes::Passage& all, Item item, u32 spot, bool free);
-    bool begins(u32 state, u32 origin, u32 spot) const { return state == origins[origin].entry && spot == origins[origin].spot; }
-    u32 box_at(u32 box, u32 spot);
-    void call(u32 box, u32 after, u32 origin, u32 spot);
+    void stand_at(u32 spot);
+    // What an item leads to from here; a box that is called here, or ends here.
+    void settle(Item item);
+    void settle_all(const Holes::Passage& all, Item item);
+    bool begins(u32 state, u32 origin) const { return state == origins[origin].entry && here.spot == origins[origin].spot; }
+    u32 box_at(u32 box);
+    void call(u32 box, u32 after, u32 origin);
     // Whether an origin is a box that begins and ends at this very spot, so that what all callers can become goes past it.
-    bool passes(u32 origin, u32 spot) { return origins[origin].spot == spot && origins[origin].entry != NONE && spots.is_free(spot) && spots.passage(origins[origin].entry, true).ends; }
-    void end(u32 origin, u32 spot);
-    bool ends_at(u32 origin, u32 spot);
+    bool passes(u32 origin) { return here.free && origins[origin].spot == here.spot && origins[origin].entry != NONE && spots.passage(origins[origin].entry, true).ends; }
+    void end(u32 origin);
+    bool ends_at(u32 origin);
 
     const Machine& m;
     Spots& spots;
@@ -88,12 +98,13 @@ class Exits {
     std::vector<Called> called = std::vector<Called>(m.entry.size());  // per box: where it was called last
     std::vector<u32> due;                      // per spot: the first of its items in `dues`
     std::vector<Due> dues;
-    u32 spare = NONE, current = NONE;          // first of `dues` that is free; the spot that is being settled
+    u32 spare = NONE;                          // the first of them that is free
+    Here here;
     std::priority_queue<u64, std::vector<u64>, std::greater<u64>> agenda;  // place << 32 | spot
     std::vector<Seen> seen = std::vector<Seen>(2048, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
     u32 time = 0, seen_count = 0;
     std::vector<Spots::Hop> hops;
-    std::vector<u32> skips, over;              // over: origins that have ended at the spot
+    std::vector<u32> over;                     // origins that have ended
 };
 
 }  // namespace weft

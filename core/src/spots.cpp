@@ -86,11 +86,14 @@ class PlainSpots : public Spots {
     u32 count() const override { return chain.places(); }
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
-        for (u32 k = m.scan_at[state]; k < m.scan_at[state + 1]; ++k) {
-            const Terminal& t = *m.terminals[m.scans[k].symbol];
-            if (!chain.loop[spot] && t.step(t.start, u8(chain.bytes[spot])) == DEAD) continue;  // most of them
-            u32 list = ends(spot, m.scans[k].symbol, t.start, true);
-            for (const u32* p = known.begin(list); p != known.end(list); ++p) out.push_back({m.scans[k].state, *p});
+        const bool in_text = !chain.loop[spot];
+        const u8 next = in_text ? u8(chain.bytes[spot]) : 0;
+        for (u32 k = m.scan_at[state], to = m.scan_at[state + 1]; k < to; ++k) {
+            const auto [term, after] = m.scans[k];
+            const Terminal& t = *m.terminals[term];
+            if (in_text && t.step(t.start, next) == DEAD) continue;  // most of them
+            u32 list = ends(spot, term, t.start, true);
+            for (const u32 *p = known.begin(list), *end = known.end(list); p != end; ++p) out.push_back({after, *p});
         }
     }
     void scan(u32, const Holes::Passage&, std::vector<Hop>&) override {}
@@ -113,6 +116,7 @@ class PlainSpots : public Spots {
     void look(u32) override {}
     // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
     u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
+        if (fresh && latest[term].first == spot) return latest[term].second;
         FlatMap& ids = fresh ? by_spot : by_state;
         u64 key = fresh ? u64(spot) << 32 | term : u64(term) << 32 | q;
         u32 list = ids.find(key);
@@ -121,6 +125,7 @@ class PlainSpots : public Spots {
             run(spot, *m.terminals[term], q, fresh);
             ids.put(key, list = known.add(found));
         }
+        if (fresh) latest[term] = {spot, list};
         return list;
     }
     void run(u32 p, const Terminal& t, u32 q, bool fresh) {
@@ -179,6 +184,7 @@ class PlainSpots : public Spots {
     }
     const Machine& m;
     FlatMap by_spot, by_state;
+    std::vector<std::pair<u32, u32>> latest = {m.terminals.size(), {NONE, 0}};  // per terminal: the spot it was run from last, and the list
     Lists known;
     std::vector<u32> found;
     CountedSet now, next;

@@ -184,7 +184,7 @@ class PlainSpots : public Spots {
     }
     const Machine& m;
     FlatMap by_spot, by_state;
-    std::vector<std::pair<u32, u32>> latest = {m.terminals.size(), {NONE, 0}};  // per terminal: the spot it was run from last, and the list
+    std::vector<std::pair<u32, u32>> latest = std::vector<std::pair<u32, u32>>(m.terminals.size(), {NONE, 0});  // per terminal: the spot it was run from last, and the list
     Lists known;
     std::vector<u32> found;
     CountedSet now, next;

@@ -312,7 +312,7 @@ class LexedSpots : public Spots {
         });
         return all[spot] = e;
     }
-    // The spot itself, or in text where it leads if nothing but ignored text can follow; NONE where nothing can. Half of all spots in a
+    // The spot itself, or where it leads if nothing but ignored text can follow; NONE where nothing can. Half of all spots in a
     // program stand before a blank: whatever ends there need not be looked at twice.
     u32 ahead(u32 spot) {
         u32 v = spot;
@@ -331,8 +331,9 @@ class LexedSpots : public Spots {
     template <class Run>
     Ends gather(const Run& run) {
         fresh_edges.clear(), fresh_skips.clear();
+        const u32 own = labels + u32(sets.size());
         run();
-        if (fresh_edges.size() > 2) unite_edges();
+        if (fresh_edges.size() > 2) unite_edges(own);
         Ends e{u32(edges.size()), 0, u32(skips.size()), 0, !fresh_edges.empty()};
         edges.insert(edges.end(), fresh_edges.begin(), fresh_edges.end());
         sort_unique(fresh_skips);
@@ -340,7 +341,7 @@ class LexedSpots : public Spots {
         e.to = u32(edges.size()), e.skips_to = u32(skips.size());
         return e;
     }
-    void unite_edges() {  // one for each spot
+    void unite_edges(u32 own) {  // one for each spot; `terms` from `own` on are no other's
         std::sort(fresh_edges.begin(), fresh_edges.end(), [](const Edge& a, const Edge& b) { return std::tie(a.spot, a.terms) < std::tie(b.spot, b.terms); });
         std::size_t n = 0;
         for (const Edge& e : fresh_edges) {
@@ -349,7 +350,7 @@ class LexedSpots : public Spots {
                 continue;
             }
             Edge& to = fresh_edges[n - 1];
-            if (to.terms < labels) sets.push_back(terms(to)), to.terms = labels + u32(sets.size()) - 1;
+            if (to.terms < own) sets.push_back(terms(to)), to.terms = labels + u32(sets.size()) - 1;
             for (std::size_t w = 0; w < words; ++w) sets[to.terms - labels][w] |= terms(e)[w];
         }
         fresh_edges.resize(n);

@@ -97,6 +97,19 @@ def test_solver_and_check_agree_on_verdicts_and_masks(name: str) -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize("longest", [5, 20, 22, 24, 60])
+def test_holes_in_a_counted_terminal(longest: int) -> None:
+    schema = weft.from_json_schema({"type": "string", "maxLength": longest})
+    constraint = weft.compile(schema, weft.Vocabulary([bytes([b]) for b in range(256)] + [None], [256]))
+    for canvas, status in (
+        (Canvas('"', HOLE, "yz", HOLE, '"'), weft.Status.OPEN),
+        (Canvas('"' + "a" * (longest - 2), HOLE, "x", HOLE, 'z"'), weft.Status.OPEN),
+        (Canvas('"' + "a" * (longest - 1), HOLE, "x", HOLE, 'z"'), weft.Status.DEAD),
+        (Canvas('"', HOLE, "x" * longest, HOLE, '\\n"'), weft.Status.DEAD),
+    ):
+        assert constraint.solver(canvas).verdict.status is status, canvas
+
+
 @pytest.mark.parametrize("limit", [100, 100_000])
 def test_a_hostile_canvas_is_undecided_not_dead(limit: int) -> None:
     constraint = weft.compile(grammar("brackets"), weft.Vocabulary([b"a", b"(", b")", b" ", None], [4]))

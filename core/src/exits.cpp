@@ -28,7 +28,7 @@ bool Exits::goes_on(u32 state, u32 spot) {
 
 void Exits::keep(u32 state, u32 g, u32 spot) {
     if (spot == here.spot) {
-        if (fresh({state, g})) here.items.push_back({state, g});
+        if (fresh({state, g}, spot)) here.items.push_back({state, g});
         return;
     }
     if (spot >= due.size()) due.resize(spots.count(), NONE);
@@ -40,19 +40,19 @@ void Exits::keep(u32 state, u32 g, u32 spot) {
     due[spot] = d;
 }
 
-// Whether an item has not stood here before.
-bool Exits::fresh(Item item) {
+// Whether an item has not stood at a spot before.
+bool Exits::fresh(Item item, u32 spot) {
     // One behind ignored text shares the slot of the one that is not, which does all that it would do and more.
     const u32 state = item.state & ~SKIPPED;
-    Seen* s = seen.data() + (mix64((u64(state) << 32 | item.origin) + u64(here.spot) * 0x9E3779B97F4A7C15ull) & (seen.size() - 1));
+    Seen* s = seen.data() + (mix64((u64(state) << 32 | item.origin) + u64(spot) * 0x9E3779B97F4A7C15ull) & (seen.size() - 1));
     for (; s->time == time; s = s + 1 == seen.data() + seen.size() ? seen.data() : s + 1) {
         u32& known = s->item.state;
-        if ((known & ~SKIPPED) != state || s->item.origin != item.origin || s->spot != here.spot) continue;
+        if ((known & ~SKIPPED) != state || s->item.origin != item.origin || s->spot != spot) continue;
         bool more = known != state && item.state == state;
         if (more) known = state;
         return more;
     }
-    *s = {item, here.spot, time};
+    *s = {item, spot, time};
     if (++seen_count * 2 > seen.size()) widen();
     return true;
 }
@@ -61,10 +61,8 @@ void Exits::widen() {
     std::vector<Seen> old(seen.size() * 2, Seen{{0, 0}, 0, 0});
     old.swap(seen);
     seen_count = 0;
-    const u32 spot = here.spot;
     for (auto& s : old)
-        if (s.time == time) here.spot = s.spot, fresh(s.item);
-    here.spot = spot;
+        if (s.time == time) fresh(s.item, s.spot);
 }
 
 void Exits::pass() {

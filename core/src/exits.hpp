@@ -59,8 +59,8 @@ class Exits {
     struct Here {  // the spot that is being settled
         u32 spot = NONE;
         bool free = false, reads = false;
-        std::vector<u32> skips;  // where else ignored text leads
-        std::vector<Item> items; // not settled yet
+        std::vector<u32> skips;   // where else ignored text leads
+        std::vector<Item> items;  // not settled yet
     };
     u32 exits_of(u32 state, u32 spot);
     u32 origin(u32 key, u32 entry, u32 spot);
@@ -70,7 +70,7 @@ class Exits {
     }
     bool goes_on(u32 state, u32 spot);  // as far as is seen at once
     void keep(u32 state, u32 origin, u32 spot);
-    bool fresh(Item item);
+    bool fresh(Item item, u32 spot);
     void widen();
     void pass();
     void stand_at(u32 spot);

@@ -153,9 +153,8 @@ class PlainSpots : public Spots {
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
             effort.spend(t.states);
-            u32 last = DEAD;  // many states lead to the same one
             for (u32 s = 0; s < t.states; ++s)
-                if (u32 to = t.step(s, b); to != DEAD && to != last) now.add({last = to});
+                if (u32 to = t.step(s, b); to != DEAD) now.add({to});
             if (now.members.empty()) return;
             fresh = false;
         } else if (fresh) {

@@ -372,7 +372,7 @@ NB_MODULE(_core, m) {
                 nb::gil_scoped_release release;
                 std::lock_guard<std::mutex> guard(constraint.lock);
                 const Machine& machine = constraint.engine->base();
-                auto lexemes = make_lexemes(machine, chain, constraint.engine->lexing(), constraint.engine->holes());
+                auto lexemes = make_lexemes(machine, chain, constraint.engine->holes());
                 Chart chart(machine, *lexemes, max_items);
                 if (chart.completable()) found = chart.witness().text;
             }

@@ -73,7 +73,7 @@ std::shared_ptr<Suffix> Constraint::suffix(Chain chain, u64 max_items) {
     suffixes.erase(std::remove_if(suffixes.begin(), suffixes.end(), [](auto& s) { return s.expired(); }), suffixes.end());
     for (auto& known : suffixes)
         if (auto s = known.lock(); s->max_items == max_items && s->chain == chain) return s;
-    auto made = std::make_shared<Suffix>(engine->base(), std::move(chain), engine->lexing(), max_items, engine->holes());
+    auto made = std::make_shared<Suffix>(engine->base(), std::move(chain), max_items, engine->holes());
     suffixes.push_back(made);
     return made;
 }

@@ -75,7 +75,7 @@ std::string Solver::witness() {
     std::lock_guard<std::mutex> guard(constraint->lock);
     Chain chain;
     add_to(chain, 0, elements.size(), 1);
-    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing(), constraint->engine->holes());
+    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->holes());
     Chart chart(constraint->engine->base(), *lexemes, max_items);
     return chart.completable() ? chart.witness().text : "";
 }
@@ -95,7 +95,7 @@ u32 Solver::least_bytes(u32 element) {
         if (p) chain.add(std::string_view(rest.bytes).substr(p - 1, 1));
         if (p && rest.loop[p]) chain.add_hole(rest.price[p]);
     }
-    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->lexing(), constraint->engine->holes());
+    auto lexemes = make_lexemes(constraint->engine->base(), chain, constraint->engine->holes());
     Chart chart(constraint->engine->base(), *lexemes, max_items);
     if (!chart.completable()) return NONE;
     Filled f = chart.witness();

@@ -36,6 +36,13 @@ u32 Vocabulary::special_named(const std::string& name) const {
     return it == specials.end() ? NONE : it->second;
 }
 
+Engine::~Engine() = default;
+
+Holes& Engine::holes() {
+    if (!in_holes) in_holes = std::make_unique<Holes>(base(), lexing());
+    return *in_holes;
+}
+
 void Engine::try_all(const Trie& trie, u32 state, Suffix& suffix, u32* mask, const u32* only) {
     Wanted wanted(trie, only);
     FlatMap known;  // where a state does not join, nothing that goes on from there does: the hole could have held it
@@ -82,7 +89,6 @@ class ScannerlessEngine : public Engine {
     u32 box_within(u32 s) override { return distance.of_state(s); }
     const Machine& base() const override { return f.m; }
     const Lexer* lexing() const override { return nullptr; }
-    Holes* holes() override { return nullptr; }
     bool joins(u32 s, Suffix& suffix) override { return suffix.joins(f, s); }
     void places(u32 s, std::vector<Item>& out) override { out.assign(f.begin(s), f.begin(s) + f.size(s)); }
     u32 state_at(std::vector<Item>& places) override {
@@ -123,10 +129,11 @@ class ScannerlessEngine : public Engine {
         }
         try_all(store->trie, s, suffix, mask, doubtful.data());
     }
-    std::size_t bytes() override { return f.bytes() + distance.bytes() + behind_holes.bytes() + inside_bytes; }
+    std::size_t bytes() override { return f.bytes() + distance.bytes() + behind_holes.bytes() + inside_bytes + (in_holes ? in_holes->bytes() : 0); }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);
         distance.forget();
+        if (in_holes) in_holes->forget();
         behind_holes.clear(), insides.clear(), inside_bytes = 0;
     }
 

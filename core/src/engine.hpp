@@ -26,7 +26,7 @@ class Vocabulary {
 // What both kinds of grammar offer: states are integers, 0 is the dead one.
 class Engine {
   public:
-    virtual ~Engine() = default;
+    virtual ~Engine();
     virtual u32 start() = 0;
     virtual u32 step(u32 state, u8 byte) = 0;
     virtual u32 special(u32 state, u32 index) = 0;
@@ -50,7 +50,6 @@ class Engine {
     // right of it can be one sentence.
     virtual const Machine& base() const = 0;
     virtual const Lexer* lexing() const = 0;
-    virtual class Holes* holes() = 0;  // what that lexer can do in a hole; null without one
     virtual bool joins(u32 state, class Suffix& suffix) = 0;
     // A state as places: items of its frontiers, where q is a state of the terminal, or with a lexer one of the lexer; and back.
     virtual void places(u32 state, std::vector<Item>& out) = 0;
@@ -58,12 +57,14 @@ class Engine {
     virtual Frontiers& frontiers() = 0;
     // ORs the byte tokens after which a state still joins what begins with a hole.
     virtual void add_mask(u32 state, class Suffix& suffix, u32* mask) = 0;
+    class Holes& holes();                // what can be read in a hole; made when it is asked for
     virtual std::size_t bytes() = 0;
     virtual void compact(std::vector<u32*>& live) = 0;
 
   protected:
     virtual u32 hole_slow(u32 state) = 0;
     FlatMap behind_holes;  // void after compact()
+    std::unique_ptr<class Holes> in_holes;
     // add_mask, token by token; of the tokens in `only` if that is given.
     void try_all(const Trie& trie, u32 state, class Suffix& suffix, u32* mask, const u32* only = nullptr);
 };

@@ -2,6 +2,8 @@
 
 namespace weft {
 
+constexpr std::size_t FEW = 64;  // states that are settled twice sooner than they are marked
+
 u32 Exits::exits_of(u32 state, u32 spot) {
     u64 key = u64(FREE | state) << 32 | spot;
     u32 g = ids.find(key);
@@ -94,11 +96,14 @@ void Exits::stand_at(u32 spot) {
         due[spot] = dues[d].next;
         dues[d].next = spare, spare = d;
     }
+    if (here.free && here.items.size() > FEW)  // the first one shall cover the rest: states that are reached later have lower numbers
+        std::sort(here.items.begin(), here.items.end(), [](Item a, Item b) { return std::tie(a.origin, a.state) < std::tie(b.origin, b.state); });
 }
 
 void Exits::settle(Item item) {
     ++settled;
     const u32 s = item.state & STATE, g = item.origin;
+    if (here.free && item.state == s && is_covered(s, g)) return;
     if (here.free || item.state & PASSED) return settle_all(spots.passage(s, item.state & READ), item);
     if (!here.skips.empty() && !begins(s, g))  // there the caller skips instead
         for (u32 to : here.skips) add(s | SKIPPED, g, to);
@@ -118,6 +123,8 @@ void Exits::settle_all(const Holes::Passage& all, Item item) {
         for (u32 one : all.states) add(one | SKIPPED, g, here.spot);
         return;
     }
+    if (all.states.size() > FEW)
+        for (u32 one : all.states) covered[one] = {g, here.spot};
     for (u32 to : here.skips) add(item.state & PASSED ? item.state : s | PASSED | (begins(s, g) ? READ : 0), g, to);
     hops.clear();
     spots.scan(here.spot, all, hops);

@@ -52,6 +52,9 @@ class Exits {
     struct Called {
         u32 spot = NONE, origin = NONE;
     };
+    struct Covered {
+        u32 origin = NONE, spot = NONE;
+    };
     struct Seen {
         Item item;
         u32 spot, time;
@@ -74,6 +77,7 @@ class Exits {
     void widen();
     void pass();
     void stand_at(u32 spot);
+    bool is_covered(u32 state, u32 origin) const { return covered[state].origin == origin && covered[state].spot == here.spot; }
     // What an item leads to from here; a box that is called here, or ends here.
     void settle(Item item);
     void settle_all(const Holes::Passage& all, Item item);
@@ -96,6 +100,7 @@ class Exits {
     // of a pass
     std::vector<Caller> callers;
     std::vector<Called> called = std::vector<Called>(m.entry.size());  // per box: where it was called last
+    std::vector<Covered> covered = std::vector<Covered>(m.states());  // per state: where an item was settled last that can become this one
     std::vector<u32> due;                      // per spot: the first of its items in `dues`
     std::vector<Due> dues;
     u32 spare = NONE;                          // the first of them that is free

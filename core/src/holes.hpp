@@ -1,4 +1,4 @@
-// What a lexer can do inside of an elastic hole, where every byte may stand. It depends on no canvas, so it is found once per lexer.
+// What can be read inside of an elastic hole, where every byte may stand. It depends on no canvas, so it is found once per grammar.
 //
 //   int HOLE x;      a lexeme that is open before the hole may end in it, and any others may follow;
 //                    what is open at its end reads on in the text behind it
@@ -12,8 +12,24 @@ namespace weft {
 
 class Holes {
   public:
-    Holes(const Machine& m, const Lexer& lexer);
+    Holes(const Machine& m, const Lexer* lexer);
+    const Lexer* const lexer;      // or null
 
+    // What a state of the machine can become in a hole, where lexemes that owe nothing may follow each other: a set of states of its box.
+    struct Passage {
+        std::vector<u32> states;
+        std::vector<std::pair<u32, u32>> calls;           // what any of them can call: (box, what follows)
+        std::vector<std::pair<u32, u32>> reads;           // without a lexer, what they can read: (terminal, what follows)
+        std::vector<std::pair<u32, TermBits>> scans;      // with one: what follows after which terminals
+        TermBits first;                                   // with one: terminals that may come next
+        bool ends = false;                                // the box may end, behind one lexeme more
+    };
+    const Passage& passage(u32 state, bool read);         // read: at least one lexeme in the hole
+    // What a state of the machine may read next: bits of terminals with a lexer, without one of bytes.
+    const u64* first_of(u32 state) const { return first.data() + state * width; }
+    std::size_t width_of_first() const { return width; }
+
+    // With a lexer: where lexemes end.
     struct End {
         u32 after;       // where the lexeme ended: see `after`
         TermBits terms;  // what it can be, as none that is ignored
@@ -27,15 +43,6 @@ class Holes {
         std::vector<End> ends;           // of lexemes that end in the hole
         std::vector<Lexeme> lexemes;     // the same one by one
     };
-    // What a state of the machine can become in a hole, where lexemes that owe nothing may follow each other: a set of states of its box.
-    struct Passage {
-        std::vector<u32> states;
-        TermBits first;                                   // terminals that may come next
-        std::vector<std::pair<u32, TermBits>> scans;      // what follows after which of the terminals that any of them can read
-        std::vector<std::pair<u32, u32>> calls;           // (box, what follows)
-        bool ends;                                        // the box may end, behind one lexeme more
-    };
-    const Passage& passage(u32 state, bool read);         // read: at least one lexeme in the hole
     const Inside& of_state(u32 x);     // the lexeme that is open in state x, from there on; in the hole it may read nothing
     const Inside& of_boundary(u32 x);  // one that begins in the hole, after another one that ended in state x
     // Boundaries that allow the same in a hole are one. Where ignored text can pay what is owed, nothing is owed: that is BEGIN.
@@ -45,33 +52,36 @@ class Holes {
     // BEGIN.
     const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
     const TermBits& owing() const { return owe; }
-    std::size_t words() const { return within.size(); }
-    const u64* first_of(u32 state) const { return first.data() + state * within.size(); }  // bits of terminals that a state of the machine may read next
-    std::size_t bytes() const { return used + (first.size() + passages.size()) * 8; }
+    std::size_t bytes() const { return used + (first.size() + passages.size() + 2 * reached.size()) * 8; }
     void forget();
 
   private:
-    u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer.go_part(x) : lexer.next_part(x); }
+    u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer->go_part(x) : lexer->next_part(x); }
     void find_boundaries(const std::vector<u8>& blanks);
     void find_first();
+    void find_within();
     void find_passable();
+    bool reads_within(u32 term) const { return within[term >> 6] >> (term & 63) & 1; }
+    bool passes(u32 box) const { return may_end[m.entry[box]]; }
+    void group_reads(Passage& p) const;
     Inside close(const std::vector<u32>& states, u32 bytes);
 
     const Machine& m;
-    const Lexer& lexer;
+    const std::size_t width;
+    std::vector<u64> first;        // per state of the machine
+    TermBits within;               // terminals that may begin and end in a hole, owing nothing
+    std::vector<u8> may_end;       // per state of the machine: in the hole its box may end
+    std::vector<std::unique_ptr<Passage>> passages;  // two per state of the machine, once asked for
+    std::vector<u32> reached;      // per state of the machine: the last search that came to it
+    std::vector<std::pair<u32, u32>> listed;  // the same, and the symbol behind which it was listed
     std::vector<u8> is_free;       // per row of the lexer: a boundary at which nothing is owed, or it can be paid
     std::vector<u32> first_with;   // and the first state that ends there
     std::unordered_map<u32, Inside> states, boundaries;
-    std::vector<u32> seen;         // per state: the last search that came to it
+    std::vector<u32> seen;         // per state of the lexer: the last search that came to it
     u32 search = 0;
     std::size_t used = 0;
     std::vector<std::vector<u32>> behind;
     TermBits owe;
-    std::vector<u64> first;        // per state of the machine: bits of terminals
-    TermBits within;               // terminals that may begin and end in a hole, owing nothing
-    std::vector<u8> passable;      // per box: it may begin and end in a hole
-    std::vector<std::unique_ptr<Passage>> passages;  // two per state of the machine, once asked for
-    std::vector<u32> reachable(u32 state) const;
 };
 
 }  // namespace weft

@@ -174,8 +174,7 @@ class PlainLexemes : public Lexemes {
 // in a hole a boundary.
 class LexedLexemes : public Lexemes {
   public:
-    LexedLexemes(const Machine& m, const Chain& c, const Lexer& l, Holes* shared)
-        : chain(c), lexer(l), own(shared ? nullptr : std::make_unique<Holes>(m, l)), holes(shared ? *shared : *own) {
+    LexedLexemes(const Machine& m, const Chain& c, Holes& h) : chain(c), lexer(*h.lexer), holes(h) {
         terminals = u32(m.terminals.size());
         start = spot_after(0, Lexer::BEGIN);
     }
@@ -331,7 +330,6 @@ class LexedLexemes : public Lexemes {
     }
     const Chain& chain;
     const Lexer& lexer;
-    std::unique_ptr<Holes> own;
     Holes& holes;
     u32 terminals = 0, start = 0;
     std::vector<Spot> spots;
@@ -344,8 +342,8 @@ class LexedLexemes : public Lexemes {
 
 }  // namespace
 
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes) {
-    if (m.lexer) return std::make_unique<LexedLexemes>(m, chain, *lexer, holes);
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, Holes& holes) {
+    if (m.lexer) return std::make_unique<LexedLexemes>(m, chain, holes);
     return std::make_unique<PlainLexemes>(m, chain);
 }
 

@@ -39,7 +39,6 @@ class Lexemes {
     virtual void spell(u32 from, u32 term, u32 to, Filled& out) = 0;
 };
 
-// `shared`: what is known about the lexer in holes; without it the lexemes find that for themselves.
-std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* shared = nullptr);
+std::unique_ptr<Lexemes> make_lexemes(const Machine& m, const Chain& chain, Holes& holes);
 
 }  // namespace weft

@@ -134,10 +134,6 @@ class LexerEngine : public Engine {
     }
     const Machine& base() const override { return machine; }
     const Lexer* lexing() const override { return &lexer; }
-    Holes* holes() override {
-        if (!in_holes) in_holes.emplace(machine, lexer);
-        return &*in_holes;
-    }
     bool joins(u32 state, Suffix& suffix) override {
         for (auto& c : configs(state))
             if (suffix.joins(f, lexer, c.x, c.p)) return true;
@@ -231,12 +227,12 @@ class LexerEngine : public Engine {
 
   protected:
     u32 hole_slow(u32 state) override {
-        Knots knots(f, [&](u32 boundary) -> const std::vector<Holes::End>& { return holes()->of_boundary(boundary).ends; });
+        Knots knots(f, [&](u32 boundary) -> const std::vector<Holes::End>& { return holes().of_boundary(boundary).ends; });
         const std::vector<Config> before = configs(state);
         for (auto& c : before) {
             const std::vector<Item> items(f.begin(c.p), f.begin(c.p) + f.size(c.p));
             for (const Item& it : items) knots.give(it);
-            for (auto& e : holes()->of_state(c.x).ends) {
+            for (auto& e : holes().of_state(c.x).ends) {
                 if (e.ignored) knots.begin(c.p, e.after);
                 for (const Item& it : items)
                     if (e.read && it.term != END && e.terms[it.term >> 6] >> (it.term & 63) & 1) knots.reach(it.ret, it.node, e.after);
@@ -246,7 +242,7 @@ class LexerEngine : public Engine {
         std::vector<u8> free(lexer.size(), 0);  // states of lexemes that may begin where nothing is owed
         for (auto& [boundary, items] : knots.items()) {
             u32 p = f.of(items);
-            for (u32 x : holes()->of_boundary(boundary).states) {
+            for (u32 x : holes().of_boundary(boundary).states) {
                 free[x] = free[x] || boundary == Lexer::BEGIN;
                 if (p != Frontiers::EMPTY && viable(p, lexer.live(x))) out.push_back({x, p});
             }
@@ -255,7 +251,7 @@ class LexerEngine : public Engine {
             std::vector<Item> items(f.begin(c.p), f.begin(c.p) + f.size(c.p));
             items.erase(std::remove_if(items.begin(), items.end(), [&](const Item& it) { return knots.covers(it); }), items.end());
             u32 rest = f.of(items);
-            for (u32 x : holes()->of_state(c.x).states) {
+            for (u32 x : holes().of_state(c.x).states) {
                 u32 p = free[x] ? rest : c.p;
                 if (p != Frontiers::EMPTY && (x == Lexer::BEGIN ? can_begin(p) : viable(p, lexer.live(x)))) out.push_back({x, p});
             }
@@ -494,7 +490,7 @@ class LexerEngine : public Engine {
             joint.owing.resize(store->trie.words(), 0);
             t.owing.or_into(joint.owing.data(), store->trie.words());
         }
-        const u64 *across = joint.suffix.across().data(), *owing = holes()->owing().data();
+        const u64 *across = joint.suffix.across().data(), *owing = holes().owing().data();
         for (u32 n = 0, end = t.nodes[0].end; n < end;) {
             while (!stack.empty() && n >= stack.back().first) stack.pop_back();
             u32 q = p;
@@ -523,12 +519,12 @@ class LexerEngine : public Engine {
         for (std::size_t k = 0; k < f.size(p); ++k) {
             Item it = f.begin(p)[k];
             if (it.term == END || !(terms[it.term >> 6] >> (it.term & 63) & 1)) continue;
-            const auto& after = holes()->after_term(it.term);
+            const auto& after = holes().after_term(it.term);
             if (std::all_of(after.begin(), after.end(), [&](u32 x) { return joint.suffix.goes_on(f, x, it.ret, it.node); })) return true;
         }
         for (u32 t : ignored) {
             if (!(terms[t >> 6] >> (t & 63) & 1)) continue;
-            const auto& after = holes()->after_term(t);
+            const auto& after = holes().after_term(t);
             if (std::all_of(after.begin(), after.end(), [&](u32 x) { return goes_on(x, p, joint); })) return true;
         }
         return false;
@@ -558,7 +554,6 @@ class LexerEngine : public Engine {
     Store* store;
     std::optional<Separation> separation;  // once a budget asks
     std::optional<Distance> spread;        // in lexemes with a blank after each
-    std::optional<Holes> in_holes;         // once a canvas asks
     std::optional<Completion> completion;  // where acceptable terminals are not the whole truth
     SpanPool<Config> pool;
     FlatMap steps, moved, walk_at;

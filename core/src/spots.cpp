@@ -31,36 +31,32 @@ class CountedSet {
     struct Member : Counted {
         u32 before;  // the member with other counts that was added before it, if there is an index
     };
-    void clear() {
-        members.clear();
-        if (++now == 0) latest.clear(), now = 1;
-    }
+    void clear() { members.clear(), latest.clear(); }
     void add(const Counted& s) {
         auto covers = [&](const Member& x) { return x.state == s.state && x.low <= s.low && s.high <= x.high; };
-        if (members.size() < FEW) {
+        if (latest.empty()) {
             if (std::any_of(members.begin(), members.end(), covers)) return;
-            members.push_back({s, NONE});
-            if (members.size() == FEW)
-                for (u32 k = 0; k < FEW; ++k) index(k);
-            return;
+        } else {
+            for (u32 k = latest_of(s.state); k != NONE; k = members[k].before)
+                if (covers(members[k])) return;
         }
-        for (u32 k = last_of(s.state).second; k != NONE; k = members[k].before)
-            if (covers(members[k])) return;
         members.push_back({s, NONE});
-        index(u32(members.size()) - 1);
+        if (members.size() < FEW) return;
+        if (members.size() * 2 <= latest.size()) return index(u32(members.size()) - 1);
+        latest.assign(members.size() * 4, NONE);
+        for (u32 k = 0; k < members.size(); ++k) index(k);
     }
     std::vector<Member> members;
 
   private:
     static constexpr std::size_t FEW = 24;
-    std::pair<u32, u32>& last_of(u32 state) {
-        if (state >= latest.size()) latest.resize(state + 1 + state / 2);
-        if (latest[state].first != now) latest[state] = {now, NONE};
-        return latest[state];
+    u32& latest_of(u32 state) {
+        std::size_t at = mix64(state) % latest.size();
+        while (latest[at] != NONE && members[latest[at]].state != state) at = at + 1 == latest.size() ? 0 : at + 1;
+        return latest[at];
     }
-    void index(u32 k) { members[k].before = std::exchange(last_of(members[k].state).second, k); }
-    std::vector<std::pair<u32, u32>> latest;  // per state: a stamp, and the latest member
-    u32 now = 1;
+    void index(u32 k) { members[k].before = std::exchange(latest_of(members[k].state), k); }
+    std::vector<u32> latest;  // hashed by state: the latest member
 };
 
 // Lists of numbers by key, one behind the other.
@@ -81,7 +77,7 @@ class Lists {
 
 class PlainSpots : public Spots {
   public:
-    PlainSpots(const Machine& machine, const Chain& c) : Spots(c, nullptr), m(machine) {}
+    PlainSpots(const Machine& machine, const Chain& c, Holes& h) : Spots(c, h), m(machine) {}
     u32 begin() override { return 0; }
     u32 count() const override { return chain.places(); }
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
@@ -96,7 +92,13 @@ class PlainSpots : public Spots {
             for (const u32 *p = known.begin(list), *end = known.end(list); p != end; ++p) out.push_back({after, *p});
         }
     }
-    void scan(u32, const Holes::Passage&, std::vector<Hop>&) override {}
+    void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
+        for (auto [term, after] : p.reads) {
+            u32 list = ends(spot, term, m.terminals[term]->start, true);
+            for (const u32 *to = known.begin(list), *end = known.end(list); to != end; ++to)
+                if (*to != spot) out.push_back({after, *to});
+        }
+    }
     void read(u32 spot, u32 term, std::vector<u32>& out) override {
         u32 list = ends(spot, term, m.terminals[term]->start, true);
         out.insert(out.end(), known.begin(list), known.end(list));
@@ -112,8 +114,13 @@ class PlainSpots : public Spots {
     bool may_be(const Edge& e, u32 term) const override { return e.terms == term; }
 
   private:
-    bool owes_nothing(u32) const override { return false; }
-    void look(u32) override {}
+    bool owes_nothing(u32) const override { return true; }
+    const u64* look(u32 spot) override {
+        if (chain.loop[spot]) return nullptr;
+        next_byte = {};
+        if (!at_end(spot)) next_byte.add(u8(chain.bytes[spot]));
+        return next_byte.w;
+    }
     // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
     u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
         if (fresh && latest[term].first == spot) return latest[term].second;
@@ -186,13 +193,14 @@ class PlainSpots : public Spots {
     std::vector<std::pair<u32, u32>> latest = std::vector<std::pair<u32, u32>>(m.terminals.size(), {NONE, 0});  // per terminal: the spot it was run from last, and the list
     Lists known;
     std::vector<u32> found;
+    ByteSet next_byte;
     CountedSet now, next;
     std::vector<Counted> stepped;
 };
 
 class LexedSpots : public Spots {
   public:
-    LexedSpots(const Machine& machine, const Chain& c, const Lexer& l, Holes& h) : Spots(c, &h), m(machine), lexer(l) {
+    LexedSpots(const Machine& machine, const Chain& c, Holes& h) : Spots(c, h), m(machine), lexer(*h.lexer) {
         labels = u32(machine.winners.size()) + 1;
         start = after(0, Lexer::BEGIN);
     }
@@ -250,7 +258,7 @@ class LexedSpots : public Spots {
 
   private:
     bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }
-    void look(u32 spot) override {
+    const u64* look(u32 spot) override {
         const Ends e = closed(spot);
         if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
         looked[spot] = 1;
@@ -259,6 +267,7 @@ class LexedSpots : public Spots {
             u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
             for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
         }
+        return nexts.data() + spot * words;
     }
     const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
     struct Ends {
@@ -274,7 +283,7 @@ class LexedSpots : public Spots {
         return spot;
     }
     u32 after(u32 place, u32 x) {  // a lexeme that ended in state x; NONE when the next byte says that it had not ended
-        if (chain.loop[place]) return number(place, holes->after(x));
+        if (chain.loop[place]) return number(place, holes.after(x));
         if (place + 1 == chain.places()) return number(place, Lexer::BEGIN);
         u8 b = u8(chain.bytes[place]);
         u32 y = x == Lexer::BEGIN ? lexer.go(x, b) : lexer.next(x, b);
@@ -386,7 +395,7 @@ class LexedSpots : public Spots {
             run_one(p + 1, x);
             return;
         }
-        const Holes::Inside& inside = holes->of_boundary(x);
+        const Holes::Inside& inside = holes.of_boundary(x);
         end_inside(p, inside, x != Lexer::BEGIN);  // where nothing is owed, ignored text in the hole changes nothing
         now = inside.states;
         u32 first = DEAD;
@@ -404,7 +413,7 @@ class LexedSpots : public Spots {
             if (y != DEAD) run_one(1, y);
             return;
         }
-        const Holes::Inside& inside = holes->of_state(x);
+        const Holes::Inside& inside = holes.of_state(x);
         end_inside(0, inside);
         now = inside.states;
         run(0, DEAD);
@@ -412,7 +421,7 @@ class LexedSpots : public Spots {
     void run_one(u32 p, u32 x) {  // a lexeme that is in state x at place p
         for (;; ++p) {
             if (chain.loop[p]) {
-                const Holes::Inside& inside = holes->of_state(x);
+                const Holes::Inside& inside = holes.of_state(x);
                 end_inside(p, inside);
                 now = inside.states;
                 return run(p, DEAD);
@@ -442,7 +451,7 @@ class LexedSpots : public Spots {
             next.clear();
             for (u32 x : arrived) {
                 if (!next.add(x)) continue;  // all that it leads to is there
-                const Holes::Inside& inside = holes->of_state(x);
+                const Holes::Inside& inside = holes.of_state(x);
                 effort.spend(inside.states.size());
                 end_inside(p, inside);
                 for (u32 y : inside.states) next.add(y);
@@ -464,9 +473,9 @@ class LexedSpots : public Spots {
 
 }  // namespace
 
-std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes) {
-    if (m.lexer) return std::make_unique<LexedSpots>(m, chain, *lexer, *holes);
-    return std::make_unique<PlainSpots>(m, chain);
+std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, Holes& holes) {
+    if (m.lexer) return std::make_unique<LexedSpots>(m, chain, holes);
+    return std::make_unique<PlainSpots>(m, chain, holes);
 }
 
 }  // namespace weft

@@ -31,19 +31,15 @@ class Spots {
     virtual bool reads(u32 spot) = 0;  // a lexeme that is not ignored may begin here
     // What may be read there, or after ignored text, as far as is seen at once. It holds until the next one is asked for.
     struct Row {
-        const Holes* holes = nullptr;  // null without a lexer: anything then
-        const u64* bits = nullptr;
-        std::size_t words = 0;
-        bool reads(u32 state) const { return !holes || meets(holes->first_of(state), bits, words); }  // in a state of the machine
-        bool reads(const Holes::Passage& p) const { return meets(bits, p.first); }                    // in any of some
+        const Holes& holes;
+        const u64* bits;  // null: anything
+        std::size_t words;
+        bool reads(u32 state) const { return !bits || meets(holes.first_of(state), bits, words); }  // in a state of the machine
+        bool reads(const Holes::Passage& p) const { return !bits || meets(bits, p.first); }         // in any of some
     };
-    Row row(u32 spot) {
-        if (!holes) return {};
-        if (spot >= looked.size() || !looked[spot]) look(spot);
-        return {holes, nexts.data() + spot * words, words};
-    }
-    bool is_free(u32 spot) const { return holes && in_hole(spot) && owes_nothing(spot); }  // in a hole, where nothing is owed; with a lexer
-    const Holes::Passage& passage(u32 state, bool read) { return holes->passage(state, read); }
+    Row row(u32 spot) { return {holes, spot < looked.size() && looked[spot] ? nexts.data() + spot * words : look(spot), words}; }
+    bool is_free(u32 spot) const { return in_hole(spot) && owes_nothing(spot); }  // in a hole, where nothing is owed
+    const Holes::Passage& passage(u32 state, bool read) { return holes.passage(state, read); }
     virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
     virtual void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) = 0;  // what it can read that ends somewhere else
     virtual void read(u32 spot, u32 term, std::vector<u32>& out) = 0;    // where a terminal may end
@@ -57,18 +53,17 @@ class Spots {
     Effort effort;
 
   protected:
-    Spots(const Chain& c, Holes* h) : chain(c), holes(h), words(h ? h->words() : 0) {}
+    Spots(const Chain& c, Holes& h) : chain(c), holes(h), words(h.width_of_first()) {}
     virtual bool owes_nothing(u32 spot) const = 0;
-    virtual void look(u32 spot) = 0;   // finds what may be read there: writes its row of `nexts`
+    virtual const u64* look(u32 spot) = 0;  // what may be read there
     const Chain& chain;
-    Holes* const holes;                // null without a lexer
-    const std::size_t words;           // of TermBits
+    Holes& holes;
+    const std::size_t words;           // of what may be read first
     std::vector<u32> places;           // of spots; empty where those are places
-    std::vector<u64> nexts;            // per spot: terminals that may be read there, or all where ignored text may come first
+    std::vector<u64> nexts;            // per spot where that is kept: terminals that may be read there, or all where ignored text may come first
     std::vector<u8> looked;
 };
 
-// `holes` is null without a lexer.
-std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, const Lexer* lexer, Holes* holes);
+std::unique_ptr<Spots> make_spots(const Machine& m, const Chain& chain, Holes& holes);
 
 }  // namespace weft

@@ -8,9 +8,8 @@ enum Answer : u32 { NO, YES, ASKED, OPEN };
 
 }  // namespace
 
-Suffix::Suffix(const Machine& m, Chain c, const Lexer* lexer, u64 most, Holes* shared)
-    : chain(std::move(c)), max_items(most), m(m), own(m.lexer && !shared ? std::make_unique<Holes>(m, *lexer) : nullptr),
-      spots(make_spots(m, chain, lexer, shared ? shared : own.get())), exits(m, *spots, most) {}
+Suffix::Suffix(const Machine& m, Chain c, u64 most, Holes& holes)
+    : chain(std::move(c)), max_items(most), m(m), spots(make_spots(m, chain, holes)), exits(m, *spots, most) {}
 
 bool Suffix::joins(Frontiers& f, u32 frontier) {
     renew(f);

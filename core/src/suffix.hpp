@@ -12,8 +12,7 @@ namespace weft {
 
 class Suffix {
   public:
-    // `shared`: what is known about the lexer in holes; without it the suffix finds that for itself.
-    Suffix(const Machine& m, Chain chain, const Lexer* lexer, u64 max_items, Holes* shared = nullptr);
+    Suffix(const Machine& m, Chain chain, u64 max_items, Holes& holes);
     bool joins(Frontiers& f, u32 frontier);                             // without a lexer: the frontier at place 0
     bool joins(Frontiers& f, const Lexer& lexer, u32 x, u32 frontier);  // with one: an open lexeme, and the machine before it
     // The same in steps, for stacks of another kind. Spots behind the lexeme that is open at place 0 and becomes `term` (or END), q being
@@ -40,7 +39,6 @@ class Suffix {
     bool can(Frontiers& f, u32 state, u32 node, u32 spot);  // a state of the machine on a stack, at a spot
     std::vector<u32> behind_ignored(u32 spot);
 
-    std::unique_ptr<Holes> own;
     std::unique_ptr<Spots> spots;
     Exits exits;
     FlatMap numbers, answers;  // (state, node) -> number; (number, spot) -> Answer

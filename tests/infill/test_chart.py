@@ -97,6 +97,31 @@ def test_solver_and_check_agree_on_verdicts_and_masks(name: str) -> None:
     assert len(seen) == 2
 
 
+@pytest.mark.parametrize("scannerless", [True, False])
+def test_holes_where_a_box_has_many_states(scannerless: bool) -> None:
+    # what a hole leaves open of it is found once, and what comes later in it is not looked at again
+    names = [f"p{i}" for i in range(40)]
+    items = " ".join(f'("{name}" ":" (N | "(" start ")") ","{"" if i % 3 else "?"})?' for i, name in enumerate(names))
+    source = f'start: {items} "end"\nN: /[0-9]+/'
+    grammar_ = weft.from_lark(source if scannerless else source + '\n%ignore " "', scannerless=scannerless)
+    constraint = weft.compile(grammar_, weft.Vocabulary([bytes([b]) for b in range(256)] + [None], [256]))
+    rng, seen = random.Random(5), set()
+    for _ in range(60):
+        chosen = [name for name in names if rng.random() < 0.7]
+        text = "".join(f"{name}:{rng.choice(['1', '22', '(p3:4,end)'])}," for name in chosen) + "end"
+        cuts = sorted(rng.sample(range(len(text) + 1), 2 * rng.randint(1, 3)))
+        parts = [text[a:b] for a, b in zip([0, *cuts[1::2]], [*cuts[::2], len(text)], strict=True)]
+        if rng.random() < 0.5:  # most of these cannot be mended
+            parts[-1] = parts[-1][rng.randint(0, 9) :].replace(rng.choice(chosen), rng.choice(chosen))
+        canvas = Canvas(
+            *itertools.islice(itertools.chain.from_iterable((part, HOLE) for part in parts), 2 * len(parts) - 1)
+        )
+        status = constraint.solver(canvas).verdict.status
+        assert status is check(grammar_, canvas).status, canvas
+        seen.add(status)
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize("longest", [5, 20, 22, 24, 60])
 def test_holes_in_a_counted_terminal(longest: int) -> None:
     schema = weft.from_json_schema({"type": "string", "maxLength": longest})

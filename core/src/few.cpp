@@ -48,6 +48,13 @@ void add_spelled(FewTokens& out, Finder& f, WordSets& words, const Machine& m) {
     out.some = out.many = words.unite(words.unite(out.few, f.signs(6)), f.ends_of_characters());
 }
 
+// Bytes of characters that have several.
+void add_parts_of_characters(Finder& f, const Lexer& lexer) {
+    std::vector<u8> seen(256, 0);
+    for (u32 b = 0x80; b < 256; ++b)
+        if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
+}
+
 // A byte for each kind of lexeme.
 void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, const Lexer& lexer) {
     std::vector<u32> labels;
@@ -55,9 +62,7 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
         u32 x = lexer.go(Lexer::BEGIN, u8(b)), label = x == DEAD ? 0 : lexer.label(x);
         if (label && std::find(labels.begin(), labels.end(), label) == labels.end() && f.add(std::string(1, char(b)))) labels.push_back(label);
     }
-    std::vector<u8> seen(256, 0);
-    for (u32 b = 0x80; b < 256; ++b)
-        if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
+    add_parts_of_characters(f, lexer);
     out.few = f.found();
     out.some = words.unite(words.unite(f.found(), f.signs(2)), f.ends_of_characters());
     for (auto& t : m.terminals)
@@ -65,7 +70,72 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
     out.many = words.unite(f.found(), out.some);
 }
 
+// Texts that open, and close, lexemes that go on with nearly any byte; `ignored`: whether those that may be ignored.
+class Hiding {
+  public:
+    explicit Hiding(const Lexer& l) : lexer(l) {
+        std::vector<Reached> opened;
+        search(Lexer::BEGIN, [&](const Reached& r) {
+            const bool opens = opened.size() < MOST && hides(r.state);
+            if (opens) opened.push_back(r);
+            return !opens;
+        });
+        for (auto& opener : opened) {
+            Reached closer = opener;
+            search(opener.state, [&](const Reached& r) {
+                if (!lexer.label(closer.state)) closer = r;
+                return !lexer.label(closer.state);
+            });
+            auto& texts = lexer.may_ignore(lexer.label(closer.state)) ? ignored : read;
+            texts.push_back(opener.text), texts.push_back(closer.text);
+        }
+    }
+    std::vector<std::string> ignored, read;
+
+  private:
+    static constexpr u32 MANY_BYTES = 128, LONGEST = 4, MOST = 32;
+    struct Reached {
+        u32 state;
+        std::string text;  // a shortest one
+    };
+    bool hides(u32 x) const {
+        u32 count = 0;
+        for (u32 b = 0; b < 256; ++b) count += lexer.go(x, u8(b)) != DEAD;
+        return count >= MANY_BYTES;
+    }
+    // Breadth first; visit(reached) says whether to go on from there.
+    template <class Visit>
+    void search(u32 from, const Visit& visit) const {
+        std::vector<u8> seen(lexer.size(), 0);
+        std::vector<Reached> reached{{from, ""}};
+        seen[from] = 1;
+        for (std::size_t i = 0; i < reached.size(); ++i) {
+            const Reached r = reached[i];
+            if ((i && !visit(r)) || r.text.size() == LONGEST) continue;
+            for (u32 b = 0; b < 256; ++b)
+                if (u32 to = lexer.go(r.state, u8(b)); to != DEAD && !seen[to]) seen[to] = 1, reached.push_back({to, r.text + char(b)});
+        }
+    }
+    const Lexer& lexer;
+};
+
 }  // namespace
+
+FewTokens with_hiding(const FewTokens& few, WordSets& words, const Lexer& lexer, const std::vector<u8>& blanks, const Trie& trie) {
+    const Hiding hiding(lexer);
+    FewTokens out = few;
+    Finder f(words, trie);
+    for (u8 b : blanks) f.add(std::string(1, char(b)));
+    for (auto& text : hiding.ignored) f.add(text);
+    add_parts_of_characters(f, lexer);
+    if (few.blank != WordSets::NOTHING) out.blank = words.unite(words.unite(few.blank, f.found()), f.ends_of_characters());
+    for (auto& text : hiding.read)
+        if (!f.add(text)) f.add_pieces(text);
+    out.few = words.unite(words.unite(few.few, out.blank), f.found());
+    out.some = words.unite(few.some, out.few);
+    out.many = words.unite(few.many, out.some);
+    return out;
+}
 
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie) {
     constexpr u32 MANY_STATES = 200;

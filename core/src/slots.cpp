@@ -2,6 +2,7 @@
 // fillings of the other slots let stand and what any bytes in place of them do.
 #include <bit>
 
+#include "separation.hpp"
 #include "solver.hpp"
 #include "walk.hpp"
 
@@ -93,8 +94,11 @@ void Solver::between(std::size_t element, u32* out) {
         }
         allow_all(), alive.clear();
     };
-    hope([&] { least_mask(element, found.data(), doubtful.data()); });
-    settle();
+    for (std::size_t near : {0, 1}) {
+        if (count_tokens(doubtful) == 0) break;
+        hope([&] { least_mask(element, near, found.data(), doubtful.data()); });
+        settle();
+    }
     hope([&] { keep_joining(element, state, doubtful); });
     const std::size_t pick = pick_of[element];
     const u64 most = steps() + max_states * STEPS_A_STATE;
@@ -122,7 +126,7 @@ bool Solver::with_open_part(const std::vector<Pick>& canvas, u64 most, const std
     constexpr std::size_t BEST = 2;  // ways to choose few tokens; the others hardly ever answer first
     Ways few;
     for (u64 part = BRIEF;; part = std::max<u64>(part / 4, 1)) {
-        if (is_open_with_few(ways, canvas, part, BEST, few)) {
+        if (is_open_with_few(hiding(), ways, canvas, part, BEST, few)) {
             allow_all(), alive.clear();
             visit(*few.open);
             return true;
@@ -139,6 +143,13 @@ bool Solver::with_open_part(const std::vector<Pick>& canvas, u64 most, const std
     }
 }
 
+const FewTokens& Solver::hiding() {
+    auto& known = tables->hiding;
+    const Lexer* lexer = constraint->engine->lexing();
+    if (!known) known = lexer ? with_hiding(tables->tokens, tables->moves->words, *lexer, blanks_of(constraint->engine->base(), *lexer), *constraint->vocabulary->trie) : tables->tokens;
+    return *known;
+}
+
 u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
 
 u32 Solver::words_of(const std::vector<u32>& tokens) {
@@ -148,20 +159,30 @@ u32 Solver::words_of(const std::vector<u32>& tokens) {
     return tables->moves->words.of(texts);
 }
 
+// Of some tokens (null: of all) those that are not in `out`.
+std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) const {
+    std::vector<u32> left = constraint->vocabulary->trie->all;
+    for (u32 i = 0; i < left.size(); ++i) left[i] &= ~out[i] & (only ? only[i] : ~0u);
+    return left;
+}
+
+// The same as words; all that there are where fewer save nothing.
+u32 Solver::words_left(const std::vector<u32>& left, u32 all) {
+    constexpr u32 SHARE = 16;  // one in so many tokens or less are read as a set of their own
+    return count_tokens(left) < constraint->vocabulary->size() / SHARE ? words_of(left) : all;
+}
+
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
-    constexpr u32 SHARE = 16;  // one in so many tokens or less are read as a set of their own
     const Trie& trie = *constraint->vocabulary->trie;
-    std::vector<u32> left(trie.words());
+    const std::size_t at = pick - left_out(some);
+    std::vector<u32> left;
     u32 words = NONE;
     for (auto& part : parts_of(places)) {
-        if (words == NONE) {
-            for (u32 i = 0; i < left.size(); ++i) left[i] = trie.all[i] & ~out[i] & (only ? only[i] : ~0u);
-            words = count_tokens(left) < trie.vocab_size / SHARE ? words_of(left) : some.all_picks()[pick].words;
-        }
+        if (words == NONE) left = tokens_left(out, only), words = words_left(left, some.all_picks()[at].words);
         u32 state = state_of(part.places);
-        if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(pick, p.open, p.stacks, words); }))
+        if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(at, p.open, p.stacks, words); }))
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
                 trie.set_ranks(from_rank, end, out);
@@ -182,8 +203,7 @@ void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
 }
 
 // Tokens of a slot of which a few fillings of the other slots show that they may stand there.
-void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
-    constexpr std::size_t NEAR = 1;
+void Solver::least_mask(std::size_t element, std::size_t wide, u32* out, const u32* only) {
     std::size_t pick = pick_of[element];
     auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();
@@ -192,11 +212,25 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
         if (picked[k].words != tables->tokens.any) picked[k].words = tables->tokens.many;
         return true;
     };
+    for (std::size_t k = 0; k < picks; ++k)
+        if (all[k].words == tables->tokens.any && picked[k].words == tables->tokens.blank) picked[k].words = hiding().blank;
     picked[pick].words = tables->tokens.any;
-    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
-    for (std::size_t k = pick + 1, slots = 0; k < picks && slots < NEAR; ++k) slots += widen(k);
+    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < wide;) slots += widen(k);
+    for (std::size_t k = pick + 1, slots = 0; k < picks && slots < wide; ++k) slots += widen(k);
     Levels near(*ways.open, picked, tail);
-    add_tokens(near, near.front(pick), pick, out, only);
+    // Each part of the places by itself: the first one, inside of a comment mostly, allows nearly all tokens, and what few tokens are left
+    // lead from the others to little.
+    const std::vector<Place> places = near.front(pick);
+    Levels::Right with = right;
+    with.tail = std::max(tail, pick) - pick;
+    std::vector<Pick> rest(picked.begin() + long(pick), picked.end());
+    for (auto& part : parts_of(places)) {
+        rest[0].words = words_left(tokens_left(out, only), tables->tokens.any);
+        Levels from_here(tables->moves, tables->stacks, part.places, rest, with, max_states);
+        alive.clear();
+        add_tokens(from_here, part.places, pick, out, only);
+    }
+    alive.clear();
     add_ends(near, pick, out);
 }
 

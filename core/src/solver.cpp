@@ -112,9 +112,9 @@ bool Solver::find_open(const Solver* before) {
     if (tables->tokens.few != WordSets::NOTHING) {
         const Ways none, &known = before ? before->ways : none;
         for (u64 part : {BRIEF, u64(3)})
-            if (is_open_with_few(known, found, part, ALL_WAYS, ways)) return true;
+            if (is_open_with_few(tables->tokens, known, found, part, ALL_WAYS, ways)) return true;
         if (is_dead_with_more()) return false;
-        if (is_open_with_few(known, found, 1, ALL_WAYS, ways)) return true;
+        if (is_open_with_few(tables->tokens, known, found, 1, ALL_WAYS, ways)) return true;
     }
     return can_fill(*levels);
 }
@@ -141,9 +141,8 @@ u64 Solver::room() const { return std::max(constraint->limits.cache_bytes, LEAST
 
 // Whether some of the fillings are sentences; see few.hpp. The first `most` ways to choose them are tried, each as long as one in `part` of
 // the limit; what was tried is kept in `found` for the next time.
-bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, u64 part, std::size_t most, Ways& found) {
+bool Solver::is_open_with_few(const FewTokens& t, const Ways& before, const std::vector<Pick>& all, u64 part, std::size_t most, Ways& found) {
     const std::size_t from = tail_of(all);
-    const FewTokens& t = tables->tokens;
     const std::pair<u32, std::size_t> choices[] = {{t.few, 0}, {t.few, 2}, {t.many, 2}, {t.many, 4}};
     for (std::size_t k = 0; k < std::min(most, std::size(choices)); ++k) {
         if (k == found.all.size()) {  // made when it is their turn: mostly the first one answers
@@ -165,8 +164,8 @@ bool Solver::is_open_with_few(const Ways& before, const std::vector<Pick>& all, 
 bool Solver::can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way) {
     while (way.tries_left > 0) {
         if (can_fill(*some)) return true;
-        std::size_t dead = some->dies();
-        if (--way.tries_left == 0 || dead > some->all_picks().size() || !way.widen(dead)) break;
+        const std::size_t dead = std::min(some->dies(), picks);  // all elements can be read, but more must follow: the last slots are widened
+        if (--way.tries_left == 0 || !way.widen(dead)) break;
         some = std::make_shared<Levels>(*some, way.picks, some->tail());
     }
     way.tries_left = 0;
@@ -303,7 +302,7 @@ bool Solver::lives(Levels& some, std::size_t pick, u32 state) {
     if (++asked > max_states) throw LimitFault("tokens lead to too many different readings", max_states, asked, "leave fewer slots open");
     bool yes = pick >= tail && constraint->budget->spells_all() && constraint->budget->finishable(state, u32(picks - pick));
     std::vector<Place> places = yes ? std::vector<Place>() : places_of(state);
-    for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = some.lives(pick, places[k].open, places[k].stacks);
+    for (std::size_t k = 0; k < places.size() && !yes; ++k) yes = some.lives(pick - left_out(some), places[k].open, places[k].stacks);
     alive.put(key, yes);
     return yes;
 }

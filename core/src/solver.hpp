@@ -23,6 +23,7 @@ struct CanvasTables {
     std::shared_ptr<Moves> moves;
     std::shared_ptr<Stacks> stacks;
     FewTokens tokens;
+    std::optional<FewTokens> hiding;  // for masks, once one is asked for
     FlatMap farthest;  // per set of stacks: see Ending in solver.cpp
 };
 
@@ -74,7 +75,8 @@ class Solver : private Reader {
     std::size_t tail_of(const std::vector<Pick>& some) const;
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
     // Whether some of the fillings are sentences, found with what is known of another canvas.
-    bool is_open_with_few(const Ways& before, const std::vector<Pick>& picks, u64 part, std::size_t most, Ways& found);
+    bool is_open_with_few(const FewTokens& tokens, const Ways& before, const std::vector<Pick>& picks, u64 part, std::size_t most, Ways& found);
+    const FewTokens& hiding();
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -123,9 +125,12 @@ class Solver : private Reader {
     u64 steps() const;                             // that the tables of canvases have taken
     bool with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
+    std::vector<u32> tokens_left(const u32* out, const u32* only) const;
+    u32 words_left(const std::vector<u32>& left, u32 all);
+    std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     void add_ends(Levels& some, std::size_t pick, u32* out);
-    void least_mask(std::size_t element, u32* out, const u32* only);
+    void least_mask(std::size_t element, std::size_t wide, u32* out, const u32* only);
     u32 most_mask(std::size_t element, u32* out);
     Chain behind(std::size_t element, bool hole_first) const;
     void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);

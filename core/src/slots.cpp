@@ -9,6 +9,7 @@
 namespace weft {
 
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
+constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
 
 namespace {
 
@@ -60,7 +61,9 @@ void Solver::slot_mask(std::size_t element, u32* out) {
         exact_mask(element, out);
     } else {
         try {
-            allow(BRIEF);
+            const auto& all = levels->all_picks();
+            const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
+            allow(open <= FEW_SLOTS ? 3 : BRIEF);
             exact_mask(element, out);
         } catch (const LimitFault&) {
             between(element, out);

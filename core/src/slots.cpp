@@ -9,6 +9,7 @@
 namespace weft {
 
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
+constexpr u32 SHARE = 16;          // one in so many tokens or less are read as a set of their own
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
 
 namespace {
@@ -97,17 +98,19 @@ void Solver::between(std::size_t element, u32* out) {
         }
         allow_all(), alive.clear();
     };
-    for (std::size_t near : {0, 1}) {
-        if (count_tokens(doubtful) == 0) break;
-        hope([&] { least_mask(element, near, found.data(), doubtful.data()); });
-        settle();
-    }
-    hope([&] { keep_joining(element, state, doubtful); });
+    hope([&] { least_mask(element, found.data(), doubtful.data()); });
+    settle();
     const std::size_t pick = pick_of[element];
     const u64 most = steps() + max_states * STEPS_A_STATE;
     auto some = levels->all_picks();
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
+    bool joining = false;
     while (const u32 left = count_tokens(doubtful)) {
+        if (!joining && left < constraint->vocabulary->size() / SHARE) {
+            hope([&] { keep_joining(element, state, doubtful); });
+            joining = true;
+            continue;
+        }
         some[pick].words = words_of(doubtful);
         if (!with_open_part(some, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
         settle();
@@ -171,7 +174,6 @@ std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) const {
 
 // The same as words; all that there are where fewer save nothing.
 u32 Solver::words_left(const std::vector<u32>& left, u32 all) {
-    constexpr u32 SHARE = 16;  // one in so many tokens or less are read as a set of their own
     return count_tokens(left) < constraint->vocabulary->size() / SHARE ? words_of(left) : all;
 }
 
@@ -185,16 +187,44 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
     for (auto& part : parts_of(places)) {
         if (words == NONE) left = tokens_left(out, only), words = words_left(left, some.all_picks()[at].words);
         u32 state = state_of(part.places);
-        if (std::any_of(part.places.begin(), part.places.end(), [&](const Place& p) { return some.lives(at, p.open, p.stacks, words); }))
+        if (lives(some, at, part.places, words)) {
+            auto wanted = left;
+            if (words == some.all_picks()[at].words) drop_dead(some, at, part.places, wanted);
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
                 trie.set_ranks(from_rank, end, out);
                 words = NONE;
-            }, left.data());
+            }, wanted.data());
+        }
         for_each_special(state, [&](u32 token, u32 to_state) {
             if (lives(some, pick + 1, to_state)) set_token(out, token);
         });
     }
+}
+
+// Whether a sentence can follow from one of the places before an element that is one of some words.
+bool Solver::lives(Levels& some, std::size_t at, const std::vector<Place>& places, u32 words) {
+    return std::any_of(places.begin(), places.end(), [&](const Place& p) { return some.lives(at, p.open, p.stacks, words); });
+}
+
+// Drops tokens that begin alike, where none that begins so can stand: asking about many at once takes less than reading each.
+void Solver::drop_dead(Levels& some, std::size_t at, const std::vector<Place>& places, std::vector<u32>& tokens) {
+    constexpr u32 LARGE = 100;  // nodes of the trie that are sooner read than asked about
+    const Trie& trie = *constraint->vocabulary->trie;
+    WordSets& words = tables->moves->words;
+    std::string begin;
+    auto look = [&](const auto& self, u32 node, u32 set) -> void {
+        words.each(set, [&](u32 symbol, u32 rest) {
+            if (symbol >= WordSets::SPECIAL) return;
+            const u32 kid = trie.child(node, u8(symbol));
+            if (trie.end[kid] - kid < LARGE) return;
+            begin.push_back(char(symbol));
+            if (!lives(some, at, places, words.behind(begin, rest))) trie.clear(kid, trie.end[kid], tokens.data());
+            else if (begin.size() < 3) self(self, kid, rest);
+            begin.pop_back();
+        });
+    };
+    look(look, 0, some.all_picks()[at].words);
 }
 
 void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
@@ -206,20 +236,13 @@ void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
 }
 
 // Tokens of a slot of which a few fillings of the other slots show that they may stand there.
-void Solver::least_mask(std::size_t element, std::size_t wide, u32* out, const u32* only) {
+void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     std::size_t pick = pick_of[element];
     auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();
-    auto widen = [&](std::size_t k) {  // the next slots may open and close what a few tokens cannot: comments, strings, characters
-        if (all[k].words != tables->tokens.any) return false;
-        if (picked[k].words != tables->tokens.any) picked[k].words = tables->tokens.many;
-        return true;
-    };
     for (std::size_t k = 0; k < picks; ++k)
         if (all[k].words == tables->tokens.any && picked[k].words == tables->tokens.blank) picked[k].words = hiding().blank;
     picked[pick].words = tables->tokens.any;
-    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < wide;) slots += widen(k);
-    for (std::size_t k = pick + 1, slots = 0; k < picks && slots < wide; ++k) slots += widen(k);
     Levels near(*ways.open, picked, tail);
     // Each part of the places by itself: the first one, inside of a comment mostly, allows nearly all tokens, and what few tokens are left
     // lead from the others to little.

@@ -129,8 +129,10 @@ class Solver : private Reader {
     u32 words_left(const std::vector<u32>& left, u32 all);
     std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
+    bool lives(Levels& some, std::size_t at, const std::vector<Place>& places, u32 words);
+    void drop_dead(Levels& some, std::size_t at, const std::vector<Place>& places, std::vector<u32>& tokens);
     void add_ends(Levels& some, std::size_t pick, u32* out);
-    void least_mask(std::size_t element, std::size_t wide, u32* out, const u32* only);
+    void least_mask(std::size_t element, u32* out, const u32* only);
     u32 most_mask(std::size_t element, u32* out);
     Chain behind(std::size_t element, bool hole_first) const;
     void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);

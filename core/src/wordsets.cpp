@@ -23,8 +23,7 @@ u32 WordSets::vocabulary(u32 specials) {
     return all;
 }
 
-u32 WordSets::word(std::string_view bytes) {
-    u32 set = EMPTY_WORD;
+u32 WordSets::behind(std::string_view bytes, u32 set) {
     for (std::size_t i = bytes.size(); i-- > 0;) set = edge(u8(bytes[i]), set);
     return set;
 }

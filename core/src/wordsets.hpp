@@ -24,7 +24,8 @@ class WordSets {
         return h;
     }
     u32 vocabulary(u32 specials);        // all tokens, and the first `specials` special ones
-    u32 word(std::string_view bytes);
+    u32 word(std::string_view bytes) { return behind(bytes, EMPTY_WORD); }
+    u32 behind(std::string_view bytes, u32 set);  // the words of a set, with these bytes before each
     u32 of(std::vector<std::string>& words);  // sorts them
     // Tokens of at most `longest` bytes, all of which are `allowed`.
     u32 tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u32 node = 0);

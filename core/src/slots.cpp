@@ -105,6 +105,7 @@ void Solver::between(std::size_t element, u32* out) {
     auto some = levels->all_picks();
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
     bool joining = false;
+    u64 part = BRIEF;
     while (const u32 left = count_tokens(doubtful)) {
         if (!joining && left < constraint->vocabulary->size() / SHARE) {
             hope([&] { keep_joining(element, state, doubtful); });
@@ -112,26 +113,26 @@ void Solver::between(std::size_t element, u32* out) {
             continue;
         }
         some[pick].words = words_of(doubtful);
-        if (!with_open_part(some, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
+        if (!with_open_part(some, part, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
         settle();
         if (count_tokens(doubtful) == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
     const auto& ends = constraint->vocabulary->eos;
     if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0])) {
         some[pick].words = WordSets::NOTHING;
-        if (with_open_part(some, most, [](Levels&) {}))
+        if (with_open_part(some, part, most, [](Levels&) {}))
             for (u32 e : ends) set_token(found.data(), e);
     }
     std::copy(found.begin(), found.end(), out);
 }
 
-// Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none. With more than `most` steps it gives
-// up.
-bool Solver::with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit) {
+// Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none. Each attempt has one in `part` of the
+// limit, the next one more; with more than `most` steps it gives up.
+bool Solver::with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit) {
     Levels all(*levels, canvas, tail_of(canvas));
     constexpr std::size_t BEST = 2;  // ways to choose few tokens; the others hardly ever answer first
     Ways few;
-    for (u64 part = BRIEF;; part = std::max<u64>(part / 4, 1)) {
+    for (;; part = std::max<u64>(part / 4, 1)) {
         if (is_open_with_few(hiding(), ways, canvas, part, BEST, few)) {
             allow_all(), alive.clear();
             visit(*few.open);

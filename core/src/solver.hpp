@@ -123,7 +123,7 @@ class Solver : private Reader {
     void exact_mask(std::size_t element, u32* out);
     void between(std::size_t element, u32* out);
     u64 steps() const;                             // that the tables of canvases have taken
-    bool with_open_part(const std::vector<Pick>& canvas, u64 most, const std::function<void(Levels&)>& visit);
+    bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
     std::vector<u32> tokens_left(const u32* out, const u32* only) const;
     u32 words_left(const std::vector<u32>& left, u32 all);

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cctype>
+#include <optional>
+#include <utility>
 
 #include "separation.hpp"
 
@@ -49,10 +51,10 @@ void add_spelled(FewTokens& out, Finder& f, WordSets& words, const Machine& m) {
 }
 
 // Bytes of characters that have several.
-void add_parts_of_characters(Finder& f, const Lexer& lexer) {
+void add_parts_of_characters(Finder& f, const Lexer* lexer) {
     std::vector<u8> seen(256, 0);
     for (u32 b = 0x80; b < 256; ++b)
-        if (u8& known = seen[lexer.scan.class_of[b]]; !known) known = 1, f.add(std::string(1, char(b)));
+        if (!lexer || !std::exchange(seen[lexer->scan.class_of[b]], 1)) f.add(std::string(1, char(b)));
 }
 
 // A byte for each kind of lexeme.
@@ -62,7 +64,7 @@ void add_kinds(FewTokens& out, Finder& f, WordSets& words, const Machine& m, con
         u32 x = lexer.go(Lexer::BEGIN, u8(b)), label = x == DEAD ? 0 : lexer.label(x);
         if (label && std::find(labels.begin(), labels.end(), label) == labels.end() && f.add(std::string(1, char(b)))) labels.push_back(label);
     }
-    add_parts_of_characters(f, lexer);
+    add_parts_of_characters(f, &lexer);
     out.few = f.found();
     out.some = words.unite(words.unite(f.found(), f.signs(2)), f.ends_of_characters());
     for (auto& t : m.terminals)
@@ -121,16 +123,20 @@ class Hiding {
 
 }  // namespace
 
-FewTokens with_hiding(const FewTokens& few, WordSets& words, const Lexer& lexer, const std::vector<u8>& blanks, const Trie& trie) {
-    const Hiding hiding(lexer);
+FewTokens with_hiding(const FewTokens& few, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie) {
     FewTokens out = few;
     Finder f(words, trie);
-    for (u8 b : blanks) f.add(std::string(1, char(b)));
-    for (auto& text : hiding.ignored) f.add(text);
     add_parts_of_characters(f, lexer);
+    std::optional<Hiding> hiding;
+    if (lexer) {
+        hiding.emplace(*lexer);
+        for (u8 b : blanks_of(m, *lexer)) f.add(std::string(1, char(b)));
+        for (auto& text : hiding->ignored) f.add(text);
+    }
     if (few.blank != WordSets::NOTHING) out.blank = words.unite(words.unite(few.blank, f.found()), f.ends_of_characters());
-    for (auto& text : hiding.read)
-        if (!f.add(text)) f.add_pieces(text);
+    if (hiding)
+        for (auto& text : hiding->read)
+            if (!f.add(text)) f.add_pieces(text);
     out.few = words.unite(words.unite(few.few, out.blank), f.found());
     out.some = words.unite(few.some, out.few);
     out.many = words.unite(few.many, out.some);

@@ -20,8 +20,9 @@ struct FewTokens {                              // as words; each set holds thos
     u32 any = WordSets::NOTHING;                // all tokens
 };
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
-// The same with what opens and closes comments in place of a blank, and strings among few tokens: nearly every token can stand in one.
-FewTokens with_hiding(const FewTokens& few, WordSets& words, const Lexer& lexer, const std::vector<u8>& blanks, const Trie& trie);
+// The same with parts of characters and what opens and closes comments in place of a blank, and strings among few tokens: nearly every
+// token can stand in one.
+FewTokens with_hiding(const FewTokens& few, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
 
 class Narrowed {
   public:

@@ -2,7 +2,6 @@
 // fillings of the other slots let stand and what any bytes in place of them do.
 #include <bit>
 
-#include "separation.hpp"
 #include "solver.hpp"
 #include "walk.hpp"
 
@@ -152,8 +151,7 @@ bool Solver::with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most
 
 const FewTokens& Solver::hiding() {
     auto& known = tables->hiding;
-    const Lexer* lexer = constraint->engine->lexing();
-    if (!known) known = lexer ? with_hiding(tables->tokens, tables->moves->words, *lexer, blanks_of(constraint->engine->base(), *lexer), *constraint->vocabulary->trie) : tables->tokens;
+    if (!known) known = with_hiding(tables->tokens, tables->moves->words, constraint->engine->base(), constraint->engine->lexing(), *constraint->vocabulary->trie);
     return *known;
 }
 

@@ -1,6 +1,5 @@
 #include "few.hpp"
 
-#include <array>
 #include <cctype>
 #include <optional>
 #include <utility>
@@ -169,7 +168,7 @@ Narrowed::Narrowed(const FewTokens& t, std::vector<Pick> all, std::size_t tail, 
 bool Narrowed::widen(std::size_t element) {
     reach = element == dead ? reach * 2 : LEAST_REACH;
     dead = element;
-    const std::array<u32, 5> steps{tokens.blank, tokens.few, tokens.some, tokens.many, tokens.any};
+    const auto steps = tokens.steps();
     for (bool wider = false, more = true; more; reach *= 2) {
         more = false;
         std::size_t slots = 0;

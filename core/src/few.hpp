@@ -7,6 +7,8 @@
 // can stand before some element, the slots to its left get more tokens (widen).
 #pragma once
 
+#include <array>
+
 #include "engine.hpp"
 #include "levels.hpp"
 
@@ -18,6 +20,11 @@ struct FewTokens {                              // as words; each set holds thos
     u32 some = WordSets::NOTHING;               // signs in pairs, ends of characters
     u32 many = WordSets::NOTHING;               // what the grammar spells out
     u32 any = WordSets::NOTHING;                // all tokens
+    std::array<u32, 5> steps() const { return {blank, few, some, many, any}; }
+    std::size_t step_of(u32 words) const {
+        const auto all = steps();
+        return std::size_t(std::find(all.begin(), all.end(), words) - all.begin());
+    }
 };
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
 // The same with parts of characters and what opens and closes comments in place of a blank, and strings among few tokens: nearly every

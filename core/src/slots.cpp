@@ -8,7 +8,7 @@
 namespace weft {
 
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
-constexpr u32 SHARE = 16;          // one in so many tokens or less are read as a set of their own
+constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
 
 namespace {
@@ -106,7 +106,7 @@ void Solver::between(std::size_t element, u32* out) {
     bool joining = false;
     u64 part = BRIEF;
     while (const u32 left = count_tokens(doubtful)) {
-        if (!joining && left < constraint->vocabulary->size() / SHARE) {
+        if (!joining && !are_many(doubtful)) {
             hope([&] { keep_joining(element, state, doubtful); });
             joining = true;
             continue;
@@ -171,24 +171,23 @@ std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) const {
     return left;
 }
 
-// The same as words; all that there are where fewer save nothing.
-u32 Solver::words_left(const std::vector<u32>& left, u32 all) {
-    return count_tokens(left) < constraint->vocabulary->size() / SHARE ? words_of(left) : all;
-}
+// Whether nothing is saved when they are read as a set of their own.
+bool Solver::are_many(const std::vector<u32>& tokens) const { return count_tokens(tokens) >= constraint->vocabulary->size() / SHARE; }
 
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
     const Trie& trie = *constraint->vocabulary->trie;
     const std::size_t at = pick - left_out(some);
+    const bool ends_soon = pick >= tail && constraint->budget->spells_all();  // nearly every state is near enough to the end: see `lives`
     std::vector<u32> left;
     u32 words = NONE;
     for (auto& part : parts_of(places)) {
-        if (words == NONE) left = tokens_left(out, only), words = words_left(left, some.all_picks()[at].words);
+        if (words == NONE) left = tokens_left(out, only), words = are_many(left) ? some.all_picks()[at].words : words_of(left);
         u32 state = state_of(part.places);
-        if (lives(some, at, part.places, words)) {
+        if (ends_soon || lives(some, at, part.places, words)) {
             auto wanted = left;
-            if (words == some.all_picks()[at].words) drop_dead(some, at, part.places, wanted);
+            if (!ends_soon && are_many(left)) drop_dead(some, at, part.places, wanted);
             each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
                 if (!lives(some, pick + 1, to_state)) return;
                 trie.set_ranks(from_rank, end, out);
@@ -209,6 +208,7 @@ bool Solver::lives(Levels& some, std::size_t at, const std::vector<Place>& place
 // Drops tokens that begin alike, where none that begins so can stand: asking about many at once takes less than reading each.
 void Solver::drop_dead(Levels& some, std::size_t at, const std::vector<Place>& places, std::vector<u32>& tokens) {
     constexpr u32 LARGE = 100;  // nodes of the trie that are sooner read than asked about
+    constexpr std::size_t DEEPEST = 3;
     const Trie& trie = *constraint->vocabulary->trie;
     WordSets& words = tables->moves->words;
     std::string begin;
@@ -219,7 +219,7 @@ void Solver::drop_dead(Levels& some, std::size_t at, const std::vector<Place>& p
             if (trie.end[kid] - kid < LARGE) return;
             begin.push_back(char(symbol));
             if (!lives(some, at, places, words.behind(begin, rest))) trie.clear(kid, trie.end[kid], tokens.data());
-            else if (begin.size() < 3) self(self, kid, rest);
+            else if (begin.size() < DEEPEST) self(self, kid, rest);
             begin.pop_back();
         });
     };
@@ -240,7 +240,7 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();
     for (std::size_t k = 0; k < picks; ++k)
-        if (all[k].words == tables->tokens.any && picked[k].words == tables->tokens.blank) picked[k].words = hiding().blank;
+        if (all[k].words == tables->tokens.any) picked[k].words = hiding().steps()[tables->tokens.step_of(picked[k].words)];
     picked[pick].words = tables->tokens.any;
     Levels near(*ways.open, picked, tail);
     // Each part of the places by itself: the first one, inside of a comment mostly, allows nearly all tokens, and what few tokens are left
@@ -250,7 +250,9 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     with.tail = std::max(tail, pick) - pick;
     std::vector<Pick> rest(picked.begin() + long(pick), picked.end());
     for (auto& part : parts_of(places)) {
-        rest[0].words = words_left(tokens_left(out, only), tables->tokens.any);
+        const auto left = tokens_left(out, only);
+        if (count_tokens(left) == 0) break;
+        if (!are_many(left)) rest[0].words = words_of(left);
         Levels from_here(tables->moves, tables->stacks, part.places, rest, with, max_states);
         alive.clear();
         add_tokens(from_here, part.places, pick, out, only);

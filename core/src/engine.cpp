@@ -43,6 +43,13 @@ Holes& Engine::holes() {
     return *in_holes;
 }
 
+std::size_t Engine::hole_bytes() const { return behind_holes.bytes() + (in_holes ? in_holes->bytes() : 0); }
+
+void Engine::forget_holes() {
+    behind_holes.clear();
+    if (in_holes) in_holes->forget();
+}
+
 void Engine::try_all(const Trie& trie, u32 state, Suffix& suffix, u32* mask, const u32* only) {
     Wanted wanted(trie, only);
     FlatMap known;  // where a state does not join, nothing that goes on from there does: the hole could have held it
@@ -129,12 +136,12 @@ class ScannerlessEngine : public Engine {
         }
         try_all(store->trie, s, suffix, mask, doubtful.data());
     }
-    std::size_t bytes() override { return f.bytes() + distance.bytes() + behind_holes.bytes() + inside_bytes + (in_holes ? in_holes->bytes() : 0); }
+    std::size_t bytes() override { return f.bytes() + distance.bytes() + hole_bytes() + inside_bytes; }
     void compact(std::vector<u32*>& live) override {
         f.compact(live);
         distance.forget();
-        if (in_holes) in_holes->forget();
-        behind_holes.clear(), insides.clear(), inside_bytes = 0;
+        forget_holes();
+        insides.clear(), inside_bytes = 0;
     }
 
   protected:

@@ -63,10 +63,14 @@ class Engine {
 
   protected:
     virtual u32 hole_slow(u32 state) = 0;
-    FlatMap behind_holes;  // void after compact()
-    std::unique_ptr<class Holes> in_holes;
+    std::size_t hole_bytes() const;
+    void forget_holes();   // for compact()
     // add_mask, token by token; of the tokens in `only` if that is given.
     void try_all(const Trie& trie, u32 state, class Suffix& suffix, u32* mask, const u32* only = nullptr);
+
+  private:
+    FlatMap behind_holes;  // state -> state
+    std::unique_ptr<class Holes> in_holes;
 };
 std::unique_ptr<Engine> make_engine(const Machine& m, Store* store, const Limits& limits);
 

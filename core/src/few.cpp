@@ -175,9 +175,9 @@ bool Narrowed::widen(std::size_t element) {
         for (std::size_t i = std::min(element, picks.size()); i-- > 0 && slots < reach;) {
             if (!is_slot[i]) continue;
             u32& words = picks[i].words;
-            auto now = std::find(steps.begin(), steps.end(), words), to = steps.begin() + (slots < reach / 128 ? 4 : slots < reach / 8 ? 3 : slots < reach / 2 ? 2 : 1);
+            const std::size_t to = slots < reach / 128 ? 4 : slots < reach / 8 ? 3 : slots < reach / 2 ? 2 : 1;
             ++slots;
-            if (now < to) words = *to, wider = true;
+            if (tokens.step_of(words) < to) words = steps[to], wider = true;
             more = more || words != tokens.any;
         }
         if (wider) return true;

@@ -202,8 +202,8 @@ class LexerEngine : public Engine {
             std::lock_guard<std::mutex> guard(tables->lock);
             shared = tables->effects->bytes();
         }
-        return f.bytes() + pool.bytes() + steps.bytes() + behind_holes.bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
-               (completion ? completion->bytes() : 0) + (in_holes ? in_holes->bytes() : 0) + distance.bytes();
+        return f.bytes() + pool.bytes() + steps.bytes() + hole_bytes() + moved.bytes() + accept.size() * 8 + cuts.size() * 4 + walk_bytes + walk_at.bytes() + shared +
+               (completion ? completion->bytes() : 0) + distance.bytes();
     }
     void compact(std::vector<u32*>& live) override {
         std::map<u32, std::vector<Config>> kept;
@@ -216,8 +216,7 @@ class LexerEngine : public Engine {
         forget_walks();
         if (completion) completion->forget();
         distance.forget();
-        if (in_holes) in_holes->forget();
-        behind_holes.clear();
+        forget_holes();
         if (spread) spread->forget();
         begin();
         std::map<u32, u32> number;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +96,7 @@ class Constraint:
         Args:
             limits: how far the analysis may go before its answer is UNKNOWN.
         """
-        return import_module("weft.infill.solver").Solver(self, canvas, limits)  # type: ignore[no-any-return]
+        return _infill().Solver(self, canvas, limits)  # type: ignore[no-any-return]
 
     def empty_mask(self) -> Mask:
         """uint32[ceil(vocabulary.size / 32)], all bits clear: an array to lend to `mask(out=...)`."""
@@ -111,6 +112,11 @@ class Constraint:
 
     def __repr__(self) -> str:
         return f"<weft.Constraint {self.grammar.start!r}, {self.vocabulary.size} tokens>"
+
+
+@cache
+def _infill() -> Any:
+    return import_module("weft.infill.solver")  # infill stands on grammar
 
 
 def compile(grammar: Grammar, vocabulary: Vocabulary | Any, *, limits: Limits = DEFAULT_LIMITS) -> Constraint:

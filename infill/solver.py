@@ -51,7 +51,7 @@ class SolverLimits:
 
 
 DEFAULT_LIMITS = SolverLimits()
-VERDICTS = {status: Verdict(status) for status in Status}  # made once: making one takes as long as a look at the cache
+_OPEN, _COMPLETE, _DEAD = map(Verdict, (Status.OPEN, Status.COMPLETE, Status.DEAD))  # made once
 
 Element = tuple[int, bytes, int]  # kind, text, token
 
@@ -64,23 +64,20 @@ class Solver:
         self.unknown = 0
         if not isinstance(canvas, Canvas):
             raise TypeError(f"a solver stands on a Canvas, not on {type(canvas).__name__}")
-        size = sum(
-            1 if isinstance(part, bytes) else len(part) if isinstance(part, tuple) else part.slots or 1
-            for part in canvas.parts
-        )
-        if size > self.limits.max_states:
-            raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=size)
         self._places: list[int] = []  # position -> element
         elements: list[Element] = []
         for part in canvas.parts:
             if isinstance(part, bytes):
                 elements.append((TEXT, part, NO_TOKEN))
                 continue
+            size = len(elements) + (len(part) if isinstance(part, tuple) else part.slots or 1)
+            if size > self.limits.max_states:
+                raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=size)
             if isinstance(part, Hole):
                 new = [(HOLE, b"", NO_TOKEN)] if part.slots is None else [(SLOT, b"", NO_TOKEN)] * part.slots
             else:
                 new = [(TOKEN, b"", self._token(token_id)) for token_id in part]
-            self._places += range(len(elements), len(elements) + len(new))
+            self._places += range(len(elements), size)
             elements += new
         self._start = tuple(elements)
         self._states: list[tuple[Element, ...]] = [self._start]
@@ -106,14 +103,14 @@ class Solver:
         """OPEN: some filling makes a sentence. COMPLETE: nothing is open and it is one. DEAD, UNKNOWN: see Status."""
         try:
             if not self._analysis().is_open:
-                return VERDICTS[Status.DEAD]
+                return _DEAD
         except BudgetExceeded as error:
             self.unknown += 1
             return Verdict(Status.UNKNOWN, error=error)
         for kind, _, _ in self._states[-1]:
             if kind in (SLOT, HOLE):
-                return VERDICTS[Status.OPEN]
-        return VERDICTS[Status.COMPLETE]
+                return _OPEN
+        return _COMPLETE
 
     @property
     def witness(self) -> bytes | None:
@@ -277,18 +274,17 @@ class Solver:
 
     def _analysis(self, state: tuple[Element, ...] | None = None) -> _core.Solver:
         state = self._states[-1] if state is None else state
-        if state not in self._known:
+        known = self._known.get(state)
+        if known is None:
             if len(self._known) >= 64:
                 self._known.pop(next(iter(self._known)))
             try:
-                self._latest = _core.Solver(
+                known = self._latest = _core.Solver(
                     self.constraint._core, state, self.limits.max_states, self.limits.max_items, self._latest
                 )
-                found: _core.Solver | BudgetExceeded = self._latest
             except BudgetExceeded as error:
-                found = error
-            self._known[state] = found
-        known = self._known[state]
+                known = error
+            self._known[state] = known
         if isinstance(known, BudgetExceeded):
             raise known
         return known

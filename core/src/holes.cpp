@@ -1,5 +1,6 @@
 #include "holes.hpp"
 
+#include "counted.hpp"
 #include "net.hpp"
 #include "separation.hpp"
 
@@ -22,6 +23,13 @@ void Holes::find_first() {
     first.assign(m.states() * width, 0);
     std::vector<ByteSet> bytes;  // per terminal
     for (u32 term = 0; !lexer && term < m.terminals.size(); ++term) bytes.push_back(m.terminals[term]->reads(m.terminals[term]->start));
+    const std::size_t row_words = m.terminals.size() / 64 + 1;
+    begins.assign(row_words, 0);
+    for (u32 term = 0; term < bytes.size(); ++term)
+        bytes[term].each([&](u8 b) {
+            if (!begins_at[b]) begins_at[b] = u32(begins.size()), begins.resize(begins.size() + row_words, 0);
+            begins[begins_at[b] + (term >> 6)] |= u64(1) << (term & 63);
+        });
     for (u32 s = 0; s < m.states(); ++s)
         for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k) {
             u64* row = first.data() + s * width;
@@ -115,8 +123,18 @@ void Holes::group_reads(Passage& p) const {
     p.reads.clear();
 }
 
+const std::vector<Counted>& Holes::of_terminal(u32 term, const Counted& s) {
+    auto it = closures.find({s, term});
+    if (it != closures.end()) return it->second;
+    CountedSet all;
+    all.add(s);
+    all.close(*m.terminals[term]);
+    used += 64 + all.members.size() * sizeof(Counted);
+    return closures.emplace(CountedIn{s, term}, std::vector<Counted>(all.members.begin(), all.members.end())).first->second;
+}
+
 void Holes::forget() {
-    states.clear(), boundaries.clear(), used = 0;
+    states.clear(), boundaries.clear(), closures.clear(), used = 0;
     for (auto& p : passages) p.reset();
 }
 

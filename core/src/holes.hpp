@@ -4,6 +4,7 @@
 //                    what is open at its end reads on in the text behind it
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "lexer.hpp"
@@ -29,6 +30,10 @@ class Holes {
     const u64* first_of(u32 state) const { return first.data() + state * width; }
     std::size_t width_of_first() const { return width; }
 
+    // Without a lexer: all that a state of a terminal can become in a hole, and the terminals that may begin with a byte.
+    const std::vector<Counted>& of_terminal(u32 term, const Counted& s);
+    const u64* beginning(u8 byte) const { return begins.data() + begins_at[byte]; }
+
     // With a lexer: where lexemes end.
     struct End {
         u32 after;       // where the lexeme ended: see `after`
@@ -52,7 +57,7 @@ class Holes {
     // BEGIN.
     const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
     const TermBits& owing() const { return owe; }
-    std::size_t bytes() const { return used + (first.size() + passages.size() + 2 * reached.size()) * 8; }
+    std::size_t bytes() const { return used + (first.size() + begins.size() + passages.size() + 2 * reached.size()) * 8; }
     void forget();
 
   private:
@@ -69,6 +74,16 @@ class Holes {
     const Machine& m;
     const std::size_t width;
     std::vector<u64> first;        // per state of the machine
+    std::vector<u64> begins;       // rows of bits of terminals, the first one of none
+    std::array<u32, 256> begins_at{};
+    struct CountedIn : Counted {   // of a terminal
+        u32 term;
+        bool operator==(const CountedIn& o) const { return state == o.state && low == o.low && high == o.high && term == o.term; }
+        struct Hash {
+            std::size_t operator()(const CountedIn& c) const { return hash_span(&c, 1); }
+        };
+    };
+    std::unordered_map<CountedIn, std::vector<Counted>, CountedIn::Hash> closures;
     TermBits within;               // terminals that may begin and end in a hole, owing nothing
     std::vector<u8> may_end;       // per state of the machine: in the hole its box may end
     std::vector<std::unique_ptr<Passage>> passages;  // two per state of the machine, once asked for

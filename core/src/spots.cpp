@@ -1,5 +1,7 @@
 #include "spots.hpp"
 
+#include "counted.hpp"
+
 namespace weft {
 
 namespace {
@@ -25,40 +27,6 @@ class StateSet {
     u32 now = 1;
 };
 
-// The same for states of a terminal whose counts may differ. Most sets are so small that they need no index.
-class CountedSet {
-  public:
-    struct Member : Counted {
-        u32 before;  // the member with other counts that was added before it, if there is an index
-    };
-    void clear() { members.clear(), latest.clear(); }
-    void add(const Counted& s) {
-        auto covers = [&](const Member& x) { return x.state == s.state && x.low <= s.low && s.high <= x.high; };
-        if (latest.empty()) {
-            if (std::any_of(members.begin(), members.end(), covers)) return;
-        } else {
-            for (u32 k = latest_of(s.state); k != NONE; k = members[k].before)
-                if (covers(members[k])) return;
-        }
-        members.push_back({s, NONE});
-        if (members.size() < FEW) return;
-        if (members.size() * 2 <= latest.size()) return index(u32(members.size()) - 1);
-        latest.assign(members.size() * 4, NONE);
-        for (u32 k = 0; k < members.size(); ++k) index(k);
-    }
-    std::vector<Member> members;
-
-  private:
-    static constexpr std::size_t FEW = 24;
-    u32& latest_of(u32 state) {
-        std::size_t at = mix64(state) % latest.size();
-        while (latest[at] != NONE && members[latest[at]].state != state) at = at + 1 == latest.size() ? 0 : at + 1;
-        return latest[at];
-    }
-    void index(u32 k) { members[k].before = std::exchange(latest_of(members[k].state), k); }
-    std::vector<u32> latest;  // hashed by state: the latest member
-};
-
 // Lists of numbers by key, one behind the other.
 class Lists {
   public:
@@ -82,18 +50,18 @@ class PlainSpots : public Spots {
     u32 count() const override { return chain.places(); }
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
-        const bool in_text = !chain.loop[spot];
-        const u8 next = in_text ? u8(chain.bytes[spot]) : 0;
+        const u64* begin = chain.loop[spot] ? nullptr : holes.beginning(u8(chain.bytes[spot]));
         for (u32 k = m.scan_at[state], to = m.scan_at[state + 1]; k < to; ++k) {
             const auto [term, after] = m.scans[k];
-            const Terminal& t = *m.terminals[term];
-            if (in_text && t.step(t.start, next) == DEAD) continue;  // most of them
-            u32 list = ends(spot, term, t.start, true);
+            if (begin && !(begin[term >> 6] >> (term & 63) & 1)) continue;  // most of them
+            u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *p = known.begin(list), *end = known.end(list); p != end; ++p) out.push_back({after, *p});
         }
     }
     void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
+        if (at_end(spot)) return;
         for (auto [term, after] : p.reads) {
+            if (!m.terminals[term]->letters.has(u8(chain.bytes[spot]))) continue;  // most of them
             u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *to = known.begin(list), *end = known.end(list); to != end; ++to)
                 if (*to != spot) out.push_back({after, *to});
@@ -115,11 +83,12 @@ class PlainSpots : public Spots {
 
   private:
     bool owes_nothing(u32) const override { return true; }
-    const u64* look(u32 spot) override {
-        if (chain.loop[spot]) return nullptr;
-        next_byte = {};
-        if (!at_end(spot)) next_byte.add(u8(chain.bytes[spot]));
-        return next_byte.w;
+    Row look(u32 spot) override {
+        if (chain.loop[spot]) return {holes, nullptr, 0, 0};
+        if (at_end(spot)) return {holes, &next_byte, 0, 0};
+        const u8 next = u8(chain.bytes[spot]);
+        next_byte = u64(1) << (next & 63);
+        return {holes, &next_byte, std::size_t(next >> 6), 1};
     }
     // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
     u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
@@ -129,13 +98,14 @@ class PlainSpots : public Spots {
         u32 list = ids.find(key);
         if (list == NONE) {
             found.clear();
-            run(spot, *m.terminals[term], q, fresh);
+            run(spot, term, q, fresh);
             ids.put(key, list = known.add(found));
         }
         if (fresh) latest[term] = {spot, list};
         return list;
     }
-    void run(u32 p, const Terminal& t, u32 q, bool fresh) {
+    void run(u32 p, u32 term, u32 q, bool fresh) {
+        const Terminal& t = *m.terminals[term];
         if (t.special != NONE || t.never) return;
         if (!chain.loop[p]) {
             if (!fresh && t.accepts(q)) found.push_back(p);
@@ -170,13 +140,11 @@ class PlainSpots : public Spots {
             now.add(first);
         }
         for (;; fresh = false) {
-            if (chain.loop[p])
-                for (std::size_t i = 0; i < now.members.size(); ++i) {
-                    effort.spend(16);
-                    step(now.members[i], Terminal::ANY, now);
-                    if (now.members.size() > CLOSURE_STATES)
-                        throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, now.members.size());
-                }
+            if (chain.loop[p]) {
+                if (now.members.size() == 1) now.assign(holes.of_terminal(term, now.members[0]));
+                else now.close(t);
+                effort.spend(16 * now.members.size());
+            }
             if (std::any_of(now.members.begin(), now.members.end(), [&](const Counted& s) { return t.accepts(s); })) found.push_back(p);
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
@@ -193,7 +161,7 @@ class PlainSpots : public Spots {
     std::vector<std::pair<u32, u32>> latest = std::vector<std::pair<u32, u32>>(m.terminals.size(), {NONE, 0});  // per terminal: the spot it was run from last, and the list
     Lists known;
     std::vector<u32> found;
-    ByteSet next_byte;
+    u64 next_byte = 0;  // as a bit of a word
     CountedSet now, next;
     std::vector<Counted> stepped;
 };
@@ -258,7 +226,7 @@ class LexedSpots : public Spots {
 
   private:
     bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }
-    const u64* look(u32 spot) override {
+    Row look(u32 spot) override {
         const Ends e = closed(spot);
         if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
         looked[spot] = 1;
@@ -267,7 +235,7 @@ class LexedSpots : public Spots {
             u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
             for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
         }
-        return nexts.data() + spot * words;
+        return {holes, nexts.data() + spot * words, 0, words};
     }
     const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
     struct Ends {

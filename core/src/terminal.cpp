@@ -197,6 +197,7 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
             t->nullable = t->nullable && (p.counted ? p.min == 0 : p.dfa->accept[p.dfa->start] != 0);
             t->key.add(p.dfa->hash[p.dfa->start].a), t->key.add(p.dfa->hash[p.dfa->start].b);
             t->key.add(p.counted), t->key.add(p.min), t->key.add(p.max);
+            for (auto& bytes : p.dfa->reads) t->letters |= bytes;
         }
         return t;
     }
@@ -210,6 +211,7 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
     t->key = d->hash[d->start];
     t->states = d->size();
     t->start = d->start;
+    for (auto& bytes : d->reads) t->letters |= bytes;
     t->parts.push_back({d, false, 1, 1, 0});
     return t;
 }
@@ -218,6 +220,7 @@ std::shared_ptr<const Terminal> literal_terminal(std::string bytes) {
     auto t = std::make_shared<Terminal>();
     t->states = u32(bytes.size()) + 1;
     t->key.add(0x117E4A1), t->key.add(bytes);
+    for (char b : bytes) t->letters.add(u8(b));
     t->literal = std::move(bytes);
     return t;
 }

@@ -33,6 +33,7 @@ struct Terminal {
     bool never = false;    // the empty language
     u32 special = NONE;    // not NONE: a special token, never bytes
     Hash128 key;           // of the whole
+    ByteSet letters;       // the bytes that it can read somewhere, and in a chain perhaps some more
 
     bool plain() const { return parts.size() == 1 && !parts[0].counted; }
     bool is_chain() const { return !parts.empty() && !plain(); }

@@ -106,7 +106,7 @@ class Exits {
     u32 spare = NONE;                          // the first of them that is free
     Here here;
     std::priority_queue<u64, std::vector<u64>, std::greater<u64>> agenda;  // place << 32 | spot
-    std::vector<Seen> seen = std::vector<Seen>(256, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
+    std::vector<Seen> seen = std::vector<Seen>(1024, Seen{{0, 0}, 0, 0});  // items of the place that is being settled
     u32 time = 0, seen_count = 0;
     std::vector<Spots::Hop> hops;
     std::vector<u32> over;                     // origins that have ended

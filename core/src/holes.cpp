@@ -1,6 +1,6 @@
 #include "holes.hpp"
 
-#include "counted.hpp"
+#include "chain.hpp"
 #include "net.hpp"
 #include "separation.hpp"
 
@@ -19,33 +19,34 @@ Holes::Holes(const Machine& machine, const Lexer* l)
     find_passable();
 }
 
+// Calls change(state), which says whether anything has changed, until nothing does; up and down in turns, for boxes may be numbered
+// either way.
+template <class Change>
+void Holes::each_until_same(const Change& change) const {
+    bool up = true;
+    for (bool changed = true; changed; up = !up) {
+        changed = false;
+        for (u32 k = 0; k < m.states(); ++k) changed |= change(up ? k : m.states() - 1 - k);
+    }
+}
+
 void Holes::find_first() {
     first.assign(m.states() * width, 0);
-    std::vector<ByteSet> bytes;  // per terminal
-    for (u32 term = 0; !lexer && term < m.terminals.size(); ++term) bytes.push_back(m.terminals[term]->reads(m.terminals[term]->start));
-    const std::size_t row_words = m.terminals.size() / 64 + 1;
-    begins.assign(row_words, 0);
-    for (u32 term = 0; term < bytes.size(); ++term)
-        bytes[term].each([&](u8 b) {
-            if (!begins_at[b]) begins_at[b] = u32(begins.size()), begins.resize(begins.size() + row_words, 0);
-            begins[begins_at[b] + (term >> 6)] |= u64(1) << (term & 63);
-        });
+    auto add = [&](u32 s, const u64* more) {
+        u64 *row = first.data() + s * width, fresh = 0;
+        for (std::size_t w = 0; w < width; ++w) fresh |= more[w] & ~row[w], row[w] |= more[w];
+        return fresh != 0;
+    };
+    const Machine::Target *scan = m.scans.data(), *call = m.calls.data();
     for (u32 s = 0; s < m.states(); ++s)
-        for (u32 k = m.scan_at[s]; k < m.scan_at[s + 1]; ++k) {
-            u64* row = first.data() + s * width;
-            const u32 term = m.scans[k].symbol;
-            if (lexer) row[term >> 6] |= u64(1) << (term & 63);
-            else for (std::size_t w = 0; w < width; ++w) row[w] |= bytes[term].w[w];
-        }
-    for (bool changed = true; changed;) {  // as often as calls at the beginning of boxes are nested
-        changed = false;
-        for (u32 s = 0; s < m.states(); ++s)
-            for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k)
-                for (std::size_t w = 0; w < width; ++w) {
-                    u64 more = first[m.entry[m.calls[k].symbol] * width + w] & ~first[s * width + w];
-                    first[s * width + w] |= more, changed = changed || more;
-                }
-    }
+        for (auto *t = scan + m.scan_at[s], *end = scan + m.scan_at[s + 1]; t != end; ++t)
+            if (lexer) first[s * width + (t->symbol >> 6)] |= u64(1) << (t->symbol & 63);
+            else add(s, m.terminals[t->symbol]->begins.w);
+    each_until_same([&](u32 s) {  // as often as calls at the beginning of boxes are nested
+        bool fresh = false;
+        for (auto *t = call + m.call_at[s], *end = call + m.call_at[s + 1]; t != end; ++t) fresh |= add(s, first.data() + m.entry[t->symbol] * width);
+        return fresh;
+    });
 }
 
 void Holes::find_within() {
@@ -57,7 +58,7 @@ void Holes::find_within() {
     }
     for (u32 term = 0; term < m.terminals.size(); ++term) {
         const Terminal& t = *m.terminals[term];
-        if (t.special == NONE && !t.never && t.goes_on(t.start)) within[term >> 6] |= u64(1) << (term & 63);
+        if (!t.begins.empty()) within[term >> 6] |= u64(1) << (term & 63);
     }
 }
 
@@ -68,20 +69,17 @@ void Holes::find_passable() {
         return std::any_of(scan + m.scan_at[s], scan + m.scan_at[s + 1], [&](auto& t) { return may_end[t.state] && reads_within(t.symbol); }) ||
                std::any_of(call + m.call_at[s], call + m.call_at[s + 1], [&](auto& t) { return may_end[t.state] && passes(t.symbol); });
     };
-    bool up = true;
-    for (bool changed = true; changed; up = !up) {  // least fixpoint, up and down in turns: boxes may be numbered either way
-        changed = false;
-        for (u32 k = 0; k < m.states(); ++k)
-            if (u32 s = up ? k : m.states() - 1 - k; !may_end[s] && ends(s)) may_end[s] = 1, changed = true;
-    }
+    each_until_same([&](u32 s) { return !may_end[s] && (may_end[s] = ends(s)); });
 }
 
 const Holes::Passage& Holes::passage(u32 state, bool read) {
     auto& known = passages[2 * state + read];
     if (known) return *known;
-    Passage p;
+    Passage& p = scratch;
+    p.states.clear(), p.calls.clear(), p.reads.clear(), p.scans.clear(), p.ends = false;
     ++search;
-    std::vector<u32> states{state};  // and those to which lexemes in the hole lead, the state itself once more if they lead back to it
+    std::vector<u32>& states = p.states;  // those to which lexemes in the hole lead, behind the state itself
+    states.push_back(state);
     auto list = [&](const Machine::Target& t, u32 kind, std::vector<std::pair<u32, u32>>& out) {  // most of what leads to one state is the same
         if (auto now = std::make_pair(search, t.symbol | kind); std::exchange(listed[t.state], now) != now) out.emplace_back(t.symbol, t.state);
     };
@@ -102,10 +100,10 @@ const Holes::Passage& Holes::passage(u32 state, bool read) {
         for (u32 k = m.call_at[s]; k < m.call_at[s + 1]; ++k)
             if (passes(m.calls[k].symbol)) reach(m.calls[k].state);
     }
-    p.states.assign(states.begin() + (read || reached[state] == search), states.end());
+    if (read || reached[state] == search) states.erase(states.begin());  // it is there once more if they lead back to it
     if (lexer) group_reads(p);
     used += sizeof(Passage) + p.states.size() * 4 + (p.calls.size() + p.reads.size()) * 8 + p.scans.size() * (32 + width * 8);
-    known = std::make_unique<Passage>(std::move(p));
+    known = std::make_unique<Passage>(p);
     return *known;
 }
 
@@ -123,18 +121,71 @@ void Holes::group_reads(Passage& p) const {
     p.reads.clear();
 }
 
-const std::vector<Counted>& Holes::of_terminal(u32 term, const Counted& s) {
-    auto it = closures.find({s, term});
-    if (it != closures.end()) return it->second;
-    CountedSet all;
-    all.add(s);
-    all.close(*m.terminals[term]);
-    used += 64 + all.members.size() * sizeof(Counted);
-    return closures.emplace(CountedIn{s, term}, std::vector<Counted>(all.members.begin(), all.members.end())).first->second;
+const u64* Holes::bits_of(u8 byte) {
+    const std::size_t words = within.size(), width = 2 * words;
+    if (!rows[byte]) {
+        bits.resize(bits.size() + width, 0);
+        rows[byte] = u16(bits.size() / width);
+        u64* row = &bits[bits.size() - width];
+        for (u32 term = 0; term < m.terminals.size(); ++term) {
+            const Terminal& t = *m.terminals[term];
+            const u64 bit = u64(1) << (term & 63);
+            if (!t.letters.has(byte)) continue;
+            row[words + (term >> 6)] |= bit;
+            if (t.begins.has(byte)) row[term >> 6] |= bit;
+        }
+    }
+    return bits.data() + (rows[byte] - 1) * width;
+}
+
+Holes::Open& Holes::of_terminal(u32 term, const std::vector<u32>& from) {
+    const Dfa* dfa = m.terminals[term]->parts[0].dfa.get();
+    const bool one = from.size() == 1;
+    const u64 key = u64(term) << 32 | from[0];
+    if (u32 known = one ? open_ids.find(key) : NONE; known != NONE) return opened[known];
+    Open open{dfa, {}, true, std::vector<u32>(dfa->classes, NONE)};
+    if (from[0] != ANY) close(open, from);
+    if (!one) return several = std::move(open);
+    used += sizeof(Open) + 16 + open.states.size() * 4 + open.behind.size() * 4;
+    open_ids.put(key, u32(opened.size()));
+    return opened.emplace_back(std::move(open));
+}
+
+void Holes::close(Open& open, const std::vector<u32>& from) {
+    const Dfa& d = *open.dfa;
+    marks.clear();
+    for (u32 s : from) marks.add(s);
+    open.ends = false;
+    for (std::size_t i = 0; i < marks.members.size(); ++i) {
+        const u32 s = marks.members[i], *row = d.next.data() + std::size_t(s) * d.classes;
+        open.ends = open.ends || d.accept[s];
+        for (u32 c = 0, last = DEAD; c < d.classes; ++c)
+            if (row[c] != DEAD && row[c] != last) marks.add(last = row[c]);
+        if (marks.members.size() > CLOSURE_STATES)
+            throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, marks.members.size());
+    }
+    open.states = marks.members;
+}
+
+void Holes::step(Open& open, u8 byte, std::vector<u32>& out) {
+    const Dfa& d = *open.dfa;
+    const u8 c = d.class_of[byte];
+    if (open.behind[c] == NONE) {
+        marks.clear();
+        auto add = [&](u32 s) {
+            if (u32 to = d.next[std::size_t(s) * d.classes + c]; to != DEAD) marks.add(to);
+        };
+        if (open.states.empty())
+            for (u32 s = 0; s < d.size(); ++s) add(s);
+        else std::for_each(open.states.begin(), open.states.end(), add);
+        open.behind[c] = behind_bytes.add(marks.members);
+        used += marks.members.size() * 4 + 8;
+    }
+    out.assign(behind_bytes.begin(open.behind[c]), behind_bytes.end(open.behind[c]));
 }
 
 void Holes::forget() {
-    states.clear(), boundaries.clear(), closures.clear(), used = 0;
+    states.clear(), boundaries.clear(), open_ids.clear(), opened.clear(), behind_bytes = {}, used = 0;
     for (auto& p : passages) p.reset();
 }
 

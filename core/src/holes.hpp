@@ -5,9 +5,11 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <memory>
 
 #include "lexer.hpp"
+#include "sets.hpp"
 
 namespace weft {
 
@@ -30,9 +32,19 @@ class Holes {
     const u64* first_of(u32 state) const { return first.data() + state * width; }
     std::size_t width_of_first() const { return width; }
 
-    // Without a lexer: all that a state of a terminal can become in a hole, and the terminals that may begin with a byte.
-    const std::vector<Counted>& of_terminal(u32 term, const Counted& s);
-    const u64* beginning(u8 byte) const { return begins.data() + begins_at[byte]; }
+    // Without a lexer: what states of a terminal can become in a hole. It is one Dfa. ANY: of a lexeme that begins there.
+    static constexpr u32 ANY = NONE;
+    struct Open {
+        const Dfa* dfa;
+        std::vector<u32> states;  // in which it may be open at the end of the hole; none stands for all
+        bool ends;                // it may end in the hole
+        std::vector<u32> behind;  // per class of bytes: a list of states after one, once it is asked for
+    };
+    Open& of_terminal(u32 term, const std::vector<u32>& from);  // it holds until the next one is asked for
+    void step(Open& open, u8 byte, std::vector<u32>& out);      // sets `out`
+    // Terminals that may begin with a byte, and those that may read it anywhere.
+    const u64* beginning(u8 byte) { return bits_of(byte); }
+    const u64* reading(u8 byte) { return bits_of(byte) + within.size(); }
 
     // With a lexer: where lexemes end.
     struct End {
@@ -57,12 +69,14 @@ class Holes {
     // BEGIN.
     const std::vector<u32>& after_term(u32 t) const { return behind[t]; }
     const TermBits& owing() const { return owe; }
-    std::size_t bytes() const { return used + (first.size() + begins.size() + passages.size() + 2 * reached.size()) * 8; }
+    std::size_t bytes() const { return used + (first.size() + bits.size() + passages.size() + 2 * reached.size()) * 8; }
     void forget();
 
   private:
     u32 part(u32 x) const { return x == Lexer::BEGIN ? lexer->go_part(x) : lexer->next_part(x); }
     void find_boundaries(const std::vector<u8>& blanks);
+    template <class Change>
+    void each_until_same(const Change& change) const;
     void find_first();
     void find_within();
     void find_passable();
@@ -70,23 +84,23 @@ class Holes {
     bool passes(u32 box) const { return may_end[m.entry[box]]; }
     void group_reads(Passage& p) const;
     Inside close(const std::vector<u32>& states, u32 bytes);
+    const u64* bits_of(u8 byte);
+    void close(Open& open, const std::vector<u32>& from);
 
     const Machine& m;
     const std::size_t width;
     std::vector<u64> first;        // per state of the machine
-    std::vector<u64> begins;       // rows of bits of terminals, the first one of none
-    std::array<u32, 256> begins_at{};
-    struct CountedIn : Counted {   // of a terminal
-        u32 term;
-        bool operator==(const CountedIn& o) const { return state == o.state && low == o.low && high == o.high && term == o.term; }
-        struct Hash {
-            std::size_t operator()(const CountedIn& c) const { return hash_span(&c, 1); }
-        };
-    };
-    std::unordered_map<CountedIn, std::vector<Counted>, CountedIn::Hash> closures;
+    std::array<u16, 256> rows{};   // per byte: see `beginning` and `reading`; 0 until it is asked about
+    TermBits bits;
+    FlatMap open_ids;              // (terminal, state) -> index
+    std::deque<Open> opened;
+    Open several;
+    Lists behind_bytes;
+    StateSet marks;
     TermBits within;               // terminals that may begin and end in a hole, owing nothing
     std::vector<u8> may_end;       // per state of the machine: in the hole its box may end
     std::vector<std::unique_ptr<Passage>> passages;  // two per state of the machine, once asked for
+    Passage scratch;               // the one that is being found
     std::vector<u32> reached;      // per state of the machine: the last search that came to it
     std::vector<std::pair<u32, u32>> listed;  // the same, and the symbol behind which it was listed
     std::vector<u8> is_free;       // per row of the lexer: a boundary at which nothing is owed, or it can be paid

@@ -75,7 +75,7 @@ class FlatMap {
     }
     void put(u64 key, u32 value) {
         if (++count * 3 > slots.size() * 2) {
-            std::vector<Slot> old(slots.empty() ? 32 : slots.size() < 512 ? slots.size() * 4 : slots.size() * 2, {~u64(0), 0});
+            std::vector<Slot> old(slots.empty() ? 256 : slots.size() * 2, {~u64(0), 0});
             old.swap(slots);
             for (auto& s : old)
                 if (s.key != ~u64(0)) insert(s.key, s.value);

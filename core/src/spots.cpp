@@ -1,47 +1,8 @@
 #include "spots.hpp"
 
-#include "counted.hpp"
-
 namespace weft {
 
 namespace {
-
-// A set of states of an automaton, emptied at no cost.
-class StateSet {
-  public:
-    void clear() {
-        members.clear();
-        if (++now == 0) std::fill(stamps.begin(), stamps.end(), 0), now = 1;
-    }
-    bool add(u32 s) {
-        if (s >= stamps.size()) stamps.resize(s + 1 + s / 2, 0);
-        if (stamps[s] == now) return false;
-        stamps[s] = now;
-        members.push_back(s);
-        return true;
-    }
-    std::vector<u32> members;
-
-  private:
-    std::vector<u32> stamps;
-    u32 now = 1;
-};
-
-// Lists of numbers by key, one behind the other.
-class Lists {
-  public:
-    const u32* begin(u32 list) const { return values.data() + at[list]; }
-    const u32* end(u32 list) const { return values.data() + at[list + 1]; }
-    u32 add(const std::vector<u32>& list) {
-        values.insert(values.end(), list.begin(), list.end());
-        at.push_back(values.size());
-        return u32(at.size()) - 2;
-    }
-
-  private:
-    std::vector<u32> values;
-    std::vector<std::size_t> at{0};
-};
 
 class PlainSpots : public Spots {
   public:
@@ -51,8 +12,9 @@ class PlainSpots : public Spots {
     bool reads(u32 spot) override { return !at_end(spot) || chain.loop[spot]; }
     void scan(u32 spot, u32 state, std::vector<Hop>& out) override {
         const u64* begin = chain.loop[spot] ? nullptr : holes.beginning(u8(chain.bytes[spot]));
-        for (u32 k = m.scan_at[state], to = m.scan_at[state + 1]; k < to; ++k) {
-            const auto [term, after] = m.scans[k];
+        const Machine::Target *scan = m.scans.data() + m.scan_at[state], *last = m.scans.data() + m.scan_at[state + 1];
+        for (; scan != last; ++scan) {
+            const auto [term, after] = *scan;
             if (begin && !(begin[term >> 6] >> (term & 63) & 1)) continue;  // most of them
             u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *p = known.begin(list), *end = known.end(list); p != end; ++p) out.push_back({after, *p});
@@ -60,8 +22,9 @@ class PlainSpots : public Spots {
     }
     void scan(u32 spot, const Holes::Passage& p, std::vector<Hop>& out) override {
         if (at_end(spot)) return;
+        const u64* reading = holes.reading(u8(chain.bytes[spot]));
         for (auto [term, after] : p.reads) {
-            if (!m.terminals[term]->letters.has(u8(chain.bytes[spot]))) continue;  // most of them
+            if (!(reading[term >> 6] >> (term & 63) & 1)) continue;  // most of them
             u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *to = known.begin(list), *end = known.end(list); to != end; ++to)
                 if (*to != spot) out.push_back({after, *to});
@@ -83,12 +46,11 @@ class PlainSpots : public Spots {
 
   private:
     bool owes_nothing(u32) const override { return true; }
-    Row look(u32 spot) override {
-        if (chain.loop[spot]) return {holes, nullptr, 0, 0};
-        if (at_end(spot)) return {holes, &next_byte, 0, 0};
-        const u8 next = u8(chain.bytes[spot]);
-        next_byte = u64(1) << (next & 63);
-        return {holes, &next_byte, std::size_t(next >> 6), 1};
+    const u64* look(u32 spot) override {
+        if (chain.loop[spot]) return nullptr;
+        next_byte = {};
+        if (!at_end(spot)) next_byte.add(u8(chain.bytes[spot]));
+        return next_byte.w;
     }
     // Where terminal t may end that is in state q at `spot`; a fresh one reads at least one byte.
     u32 ends(u32 spot, u32 term, u32 q, bool fresh) {
@@ -106,45 +68,83 @@ class PlainSpots : public Spots {
     }
     void run(u32 p, u32 term, u32 q, bool fresh) {
         const Terminal& t = *m.terminals[term];
-        if (t.special != NONE || t.never) return;
+        if (t.special != NONE || t.never || (fresh && !t.goes_on(q))) return;
         if (!chain.loop[p]) {
             if (!fresh && t.accepts(q)) found.push_back(p);
-            for (;;) {  // one state, as long as no hole comes
-                if (p + 1 >= chain.places() || (q = t.step(q, u8(chain.bytes[p]))) == DEAD) return;
-                ++p, effort.spend(1);
-                if (chain.loop[p]) break;
-                if (t.accepts(q)) found.push_back(p);
-            }
+            if ((q = run_text(p, t, q)) == DEAD) return;
             fresh = false;
         }
+        if (t.is_chain()) run_counted(p, t, q, fresh);
+        else run_on(p, term, q, fresh);
+    }
+    // One state, as long as no hole comes: the one in which it comes to one, or DEAD.
+    u32 run_text(u32& p, const Terminal& t, u32 q) {
+        return t.with_steps([&](auto step, auto accepts) {
+            while (p + 1 < chain.places() && (q = step(q, u8(chain.bytes[p]))) != DEAD) {
+                ++p, effort.spend(1);
+                if (chain.loop[p]) return q;
+                if (accepts(q)) found.push_back(p);
+            }
+            return DEAD;
+        });
+    }
+    // From a hole on, where nothing is counted. A lexeme that begins there may be in any state at its end.
+    void run_on(u32 p, u32 term, u32 q, bool fresh) {
+        const Terminal& t = *m.terminals[term];
+        for (now.assign(1, fresh ? Holes::ANY : q);;) {
+            if (!t.literal.empty()) {
+                found.push_back(p);
+                if (p + 1 >= chain.places()) return;
+                const u32 from = now[0] == Holes::ANY ? 0 : *std::min_element(now.begin(), now.end());
+                effort.spend(t.literal.size());
+                now.clear();
+                for (std::size_t s = from; s < t.literal.size(); ++s)
+                    if (t.literal[s] == chain.bytes[p]) now.push_back(u32(s) + 1);
+                ++p;
+            } else {
+                Holes::Open& open = holes.of_terminal(term, now);
+                effort.spend(open.dfa->classes + (now[0] == Holes::ANY ? t.states : 16 * open.states.size()));
+                if (open.ends) found.push_back(p);
+                if (p + 1 >= chain.places()) return;
+                holes.step(open, u8(chain.bytes[p++]), now);
+            }
+            while (!chain.loop[p]) {
+                if (now.empty()) return;
+                if (now.size() == 1) {
+                    if (t.accepts(now[0])) found.push_back(p);
+                    if ((now[0] = run_text(p, t, now[0])) == DEAD) return;
+                    break;
+                }
+                if (std::any_of(now.begin(), now.end(), [&](u32 s) { return t.accepts(s); })) found.push_back(p);
+                if (p + 1 >= chain.places()) return;
+                u8 b = u8(chain.bytes[p++]);
+                effort.spend(now.size());
+                next.clear();
+                for (u32 s : now)
+                    if (u32 to = t.step(s, b); to != DEAD) next.add(to);
+                now.swap(next.members);
+            }
+            if (now.empty()) return;
+        }
+    }
+    void run_counted(u32 p, const Terminal& t, u32 q, bool fresh) {
         const Counted first = t.counted(q);
         auto step = [&](const Counted& s, int byte, CountedSet& to) {
             stepped.clear();
             t.step(s, byte, stepped);
             for (const Counted& x : stepped) to.add(x);
         };
-        now.clear();
-        if (fresh && !t.is_chain()) {  // a lexeme that begins in a hole may be in any state at its end
-            if (!t.goes_on(q)) return;
-            found.push_back(p);
-            if (p + 1 >= chain.places()) return;
-            u8 b = u8(chain.bytes[p++]);
-            effort.spend(t.states);
-            for (u32 s = 0; s < t.states; ++s)
-                if (u32 to = t.step(s, b); to != DEAD) now.add({to});
-            if (now.members.empty()) return;
-            fresh = false;
-        } else if (fresh) {
-            step(first, Terminal::ANY, now);
-        } else {
-            now.add(first);
-        }
+        CountedSet now, next;
+        if (fresh) step(first, Terminal::ANY, now);
+        else now.add(first);
         for (;; fresh = false) {
-            if (chain.loop[p]) {
-                if (now.members.size() == 1) now.assign(holes.of_terminal(term, now.members[0]));
-                else now.close(t);
-                effort.spend(16 * now.members.size());
-            }
+            if (chain.loop[p])
+                for (std::size_t i = 0; i < now.members.size(); ++i) {
+                    effort.spend(16);
+                    step(now.members[i], Terminal::ANY, now);
+                    if (now.members.size() > CLOSURE_STATES)
+                        throw LimitFault("a hole can hold too many states of one terminal", CLOSURE_STATES, now.members.size());
+                }
             if (std::any_of(now.members.begin(), now.members.end(), [&](const Counted& s) { return t.accepts(s); })) found.push_back(p);
             if (p + 1 >= chain.places()) return;
             u8 b = u8(chain.bytes[p++]);
@@ -161,8 +161,9 @@ class PlainSpots : public Spots {
     std::vector<std::pair<u32, u32>> latest = std::vector<std::pair<u32, u32>>(m.terminals.size(), {NONE, 0});  // per terminal: the spot it was run from last, and the list
     Lists known;
     std::vector<u32> found;
-    u64 next_byte = 0;  // as a bit of a word
-    CountedSet now, next;
+    ByteSet next_byte;
+    std::vector<u32> now;
+    StateSet next;
     std::vector<Counted> stepped;
 };
 
@@ -226,7 +227,7 @@ class LexedSpots : public Spots {
 
   private:
     bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }
-    Row look(u32 spot) override {
+    const u64* look(u32 spot) override {
         const Ends e = closed(spot);
         if (looked.size() < count()) looked.resize(count(), 0), nexts.resize(count() * words, 0);
         looked[spot] = 1;
@@ -235,7 +236,7 @@ class LexedSpots : public Spots {
             u64& row = nexts[spot * words + w] = any ? ~u64(0) : 0;
             for (u32 i = e.from; i < e.to; ++i) row |= terms(edges[i])[w];
         }
-        return {holes, nexts.data() + spot * words, 0, words};
+        return nexts.data() + spot * words;
     }
     const TermBits& terms(const Edge& e) const { return e.terms < labels ? lexer.winner_bits(e.terms) : sets[e.terms - labels]; }
     struct Ends {

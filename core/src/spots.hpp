@@ -33,11 +33,11 @@ class Spots {
     struct Row {
         const Holes& holes;
         const u64* bits;  // null: anything
-        std::size_t from, words;  // the part of the row that they are; elsewhere there is none
-        bool reads(u32 state) const { return !bits || meets(holes.first_of(state) + from, bits, words); }  // in a state of the machine
-        bool reads(const Holes::Passage& p) const { return !bits || meets(p.first.data() + from, bits, words); }  // in any of some
+        std::size_t words;
+        bool reads(u32 state) const { return !bits || meets(holes.first_of(state), bits, words); }  // in a state of the machine
+        bool reads(const Holes::Passage& p) const { return !bits || meets(bits, p.first); }         // in any of some
     };
-    Row row(u32 spot) { return spot < looked.size() && looked[spot] ? Row{holes, nexts.data() + spot * words, 0, words} : look(spot); }
+    Row row(u32 spot) { return {holes, spot < looked.size() && looked[spot] ? nexts.data() + spot * words : look(spot), words}; }
     bool is_free(u32 spot) const { return in_hole(spot) && owes_nothing(spot); }  // in a hole, where nothing is owed
     const Holes::Passage& passage(u32 state, bool read) { return holes.passage(state, read); }
     virtual void scan(u32 spot, u32 state, std::vector<Hop>& out) = 0;  // what the machine can read, from a state
@@ -55,7 +55,7 @@ class Spots {
   protected:
     Spots(const Chain& c, Holes& h) : chain(c), holes(h), words(h.width_of_first()) {}
     virtual bool owes_nothing(u32 spot) const = 0;
-    virtual Row look(u32 spot) = 0;  // what may be read there
+    virtual const u64* look(u32 spot) = 0;  // what may be read there
     const Chain& chain;
     Holes& holes;
     const std::size_t words;           // of what may be read first

@@ -199,6 +199,7 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
             t->key.add(p.counted), t->key.add(p.min), t->key.add(p.max);
             for (auto& bytes : p.dfa->reads) t->letters |= bytes;
         }
+        t->begins = t->reads(t->start);
         return t;
     }
     auto d = std::make_shared<Dfa>(compile_plain(rx, limits));
@@ -211,6 +212,7 @@ std::shared_ptr<const Terminal> compile_terminal(const RxPtr& rx, const Limits& 
     t->key = d->hash[d->start];
     t->states = d->size();
     t->start = d->start;
+    t->begins = d->reads[d->start];
     for (auto& bytes : d->reads) t->letters |= bytes;
     t->parts.push_back({d, false, 1, 1, 0});
     return t;
@@ -220,6 +222,7 @@ std::shared_ptr<const Terminal> literal_terminal(std::string bytes) {
     auto t = std::make_shared<Terminal>();
     t->states = u32(bytes.size()) + 1;
     t->key.add(0x117E4A1), t->key.add(bytes);
+    if (!bytes.empty()) t->begins.add(u8(bytes[0]));
     for (char b : bytes) t->letters.add(u8(b));
     t->literal = std::move(bytes);
     return t;

@@ -33,19 +33,30 @@ struct Terminal {
     bool never = false;    // the empty language
     u32 special = NONE;    // not NONE: a special token, never bytes
     Hash128 key;           // of the whole
-    ByteSet letters;       // the bytes that it can read somewhere, and in a chain perhaps some more
+    // The bytes that can be read first, and anywhere; in a chain perhaps some more.
+    ByteSet begins, letters;
 
     bool plain() const { return parts.size() == 1 && !parts[0].counted; }
     bool is_chain() const { return !parts.empty() && !plain(); }
+    // Calls use(step, accepts) with the two functions below, for many steps at once.
+    template <class Use>
+    auto with_steps(const Use& use) const {
+        if (!literal.empty()) {
+            const char* bytes = literal.data();
+            const u32 n = u32(literal.size());
+            return use([=](u32 s, u8 b) { return s < n && u8(bytes[s]) == b ? s + 1 : DEAD; }, [=](u32 s) { return s == n; });
+        }
+        if (plain()) {
+            const Dfa* d = parts[0].dfa.get();
+            return use([=](u32 s, u8 b) { return d->step(s, b); }, [=](u32 s) { return d->accept[s] != 0; });
+        }
+        return use([this](u32 s, u8 b) { return special != NONE ? DEAD : step_chain(s, b); }, [this](u32 s) { return special == NONE && accepts_chain(s); });
+    }
     u32 step(u32 s, u8 b) const {
-        if (!literal.empty()) return s < literal.size() && u8(literal[s]) == b ? s + 1 : DEAD;
-        if (plain()) return parts[0].dfa->step(s, b);
-        return special != NONE ? DEAD : step_chain(s, b);
+        return with_steps([=](auto step, auto) { return step(s, b); });
     }
     bool accepts(u32 s) const {
-        if (!literal.empty()) return s == literal.size();
-        if (plain()) return parts[0].dfa->accept[s];
-        return special == NONE && accepts_chain(s);
+        return with_steps([=](auto, auto accepts) { return accepts(s); });
     }
     // The bytes that can follow; in a chain perhaps some more.
     ByteSet reads(u32 s) const {

@@ -89,8 +89,7 @@ std::vector<u32> Chart::ends(u32 state, u32 spot) {
     while (settle_next()) {}
     std::vector<u32> out;
     for (u32 i : origins[g].ends) out.push_back(items[i].key.spot);
-    std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
+    sort_unique(out);
     return out;
 }
 

@@ -27,6 +27,12 @@ void sort_unique(std::vector<T>& v) {
     v.erase(std::unique(v.begin(), v.end()), v.end());
 }
 
+// Bits in words, anything that can be indexed.
+template <class Row>
+bool has_bit(const Row& row, std::size_t k) { return row[k >> 6] >> (k & 63) & 1; }
+template <class Row>
+void set_bit(Row&& row, std::size_t k) { row[k >> 6] |= u64(1) << (k & 63); }
+
 // A mistake in what the user gave us. `offset` is a byte offset into `source`, the regex that is being read, or -1.
 struct GrammarFault : std::runtime_error {
     std::string expected, hint, source;

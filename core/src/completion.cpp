@@ -9,12 +9,6 @@ namespace {
 constexpr u64 MOST_BITS = u64(1) << 30;  // of exits
 
 template <class Row>
-void set(Row& row, u32 k) { row[k >> 6] |= u64(1) << (k & 63); }
-
-template <class Row>
-bool has(const Row& row, u32 k) { return row[k >> 6] >> (k & 63) & 1; }
-
-template <class Row>
 bool merge(Row& into, const Row& from) {
     u64 fresh = 0;
     for (std::size_t k = 0; k < into.size(); ++k) fresh |= from[k] & ~into[k], into[k] |= from[k];
@@ -50,9 +44,9 @@ void Completion::find_steps() {
     Relation ignored(count, Row(width, 0));
     u32 start = lexer.boundary(Lexer::BEGIN);
     for (u32 k = 0; k < count; ++k) {
-        each(lexer.from_boundary(k), [&](u32 bit) { set(steps[bit / count][k], bit % count); });
+        each(lexer.from_boundary(k), [&](u32 bit) { set_bit(steps[bit / count][k], bit % count); });
         for (u32 t = 0; t < lexer.terminals(); ++t) {
-            if (m.terminals[t]->special != NONE) set(steps[t][k], start);
+            if (m.terminals[t]->special != NONE) set_bit(steps[t][k], start);
             if (lexer.is_ignored(t)) merge(ignored[k], steps[t][k]);
         }
     }
@@ -84,7 +78,7 @@ void Completion::find_exits() {
     exits.assign(m.states(), Relation(count, Row(width, 0)));
     for (u32 s = 0; s < m.states(); ++s)
         for (u32 k = 0; k < count; ++k)
-            if (m.is_final[s]) set(exits[s][k], k);
+            if (m.is_final[s]) set_bit(exits[s][k], k);
     for (bool changed = true; changed;) {
         changed = false;
         for (u32 s = m.states(); s-- > 0;) changed = grow(s) || changed;
@@ -94,7 +88,7 @@ void Completion::find_exits() {
 Completion::Row Completion::before(const Relation& r, const Row& after) const {
     Row out(width, 0);
     for (u32 k = 0; k < count; ++k)
-        if (meets(r[k], after)) set(out, k);
+        if (meets(r[k], after)) set_bit(out, k);
     return out;
 }
 
@@ -130,13 +124,13 @@ TermBits Completion::acceptable(u32 p) {
         Item it = f.begin(p)[i];
         if (it.term == END) continue;
         each(place(it.ret, it.node), [&](u32 k) {
-            if (k < count) set(bits, it.term * count + k);
+            if (k < count) set_bit(bits, it.term * count + k);
         });
     }
     Row here = at_boundary(p);
     for (u32 t = 0; t < lexer.terminals(); ++t)
         for (u32 k = 0; k < count && lexer.is_ignored(t); ++k)
-            if (has(here, k)) set(bits, t * count + k);
+            if (has_bit(here, k)) set_bit(bits, t * count + k);
     return bits;
 }
 

@@ -21,7 +21,7 @@ class Completion {
     // The pairs (terminal, boundary it ended at) after which a reading at frontier `p` can be completed.
     TermBits acceptable(u32 p);
     // Whether a reading at frontier `p` can be completed when a lexeme has ended at boundary k.
-    bool completes(u32 p, u32 k) { return at_boundary(p)[k >> 6] >> (k & 63) & 1; }
+    bool completes(u32 p, u32 k) { return has_bit(at_boundary(p), k); }
     void forget() { rest.clear(); }  // the numbers of stack nodes are void
     std::size_t bytes() const { return rest.size() * width * 8; }
 

@@ -208,8 +208,7 @@ void Effects::walk(u32 top, u32 x) {
             if (next != DEAD) to.push_back({path(r.path, lexer.label(r.x)), next});
         }
         if (to.size() > 1) {
-            std::sort(to.begin(), to.end());
-            to.erase(std::unique(to.begin(), to.end()), to.end());
+            sort_unique(to);
         }
         if (!to.empty()) tokens_at(n, to);
         if (to.empty() || whole(n, to)) {

@@ -106,8 +106,7 @@ class ScannerlessEngine : public Engine {
             if (end || (special && it.q == 0) || (!special && f.m.terminals[it.term]->goes_on(it.q))) open.push_back(it);
             if (!end && (special ? it.q == 1 : f.m.terminals[it.term]->accepts(it.q))) done.push_back({it.ret, it.node});
         }
-        std::sort(open.begin(), open.end());
-        open.erase(std::unique(open.begin(), open.end()), open.end());
+        sort_unique(open);
         return f.unite(f.of(open), f.closure(done));
     }
     Frontiers& frontiers() override { return f; }
@@ -148,7 +147,7 @@ class ScannerlessEngine : public Engine {
     u32 hole_slow(u32 s) override {
         std::vector<Holes::End> ways{{Lexer::BEGIN, TermBits(f.m.terminals.size() / 64 + 1, 0), true, false}};
         for (u32 t = 0; t < f.m.terminals.size(); ++t)
-            if (f.m.terminals[t]->goes_on(f.m.terminals[t]->start)) ways[0].terms[t >> 6] |= u64(1) << (t & 63);
+            if (f.m.terminals[t]->goes_on(f.m.terminals[t]->start)) set_bit(ways[0].terms, t);
         Knots knots(f, [&](u32) -> const std::vector<Holes::End>& { return ways; });
         const std::vector<Item> before(f.begin(s), f.begin(s) + f.size(s));
         for (const Item& it : before) {
@@ -169,8 +168,7 @@ class ScannerlessEngine : public Engine {
         for (auto& [boundary, begun] : knots.items())
             for (const Item& it : begun) add(it, false);
         for (const Item& it : before) add(it, true);
-        std::sort(out.begin(), out.end());
-        out.erase(std::unique(out.begin(), out.end()), out.end());
+        sort_unique(out);
         return f.of(out);
     }
 
@@ -220,8 +218,7 @@ class ScannerlessEngine : public Engine {
                 if (states.size() == FEW_STATES) return false;
                 states.push_back(to);
             }
-        std::sort(steps.begin(), steps.end());
-        steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+        sort_unique(steps);
         std::vector<u8> back(states.size(), 0);
         std::vector<u32> todo{0};
         back[0] = 1;

@@ -40,7 +40,7 @@ void Holes::find_first() {
     const Machine::Target *scan = m.scans.data(), *call = m.calls.data();
     for (u32 s = 0; s < m.states(); ++s)
         for (auto *t = scan + m.scan_at[s], *end = scan + m.scan_at[s + 1]; t != end; ++t)
-            if (lexer) first[s * width + (t->symbol >> 6)] |= u64(1) << (t->symbol & 63);
+            if (lexer) set_bit(first.data() + s * width, t->symbol);
             else add(s, m.terminals[t->symbol]->begins.w);
     each_until_same([&](u32 s) {  // as often as calls at the beginning of boxes are nested
         bool fresh = false;
@@ -58,7 +58,7 @@ void Holes::find_within() {
     }
     for (u32 term = 0; term < m.terminals.size(); ++term) {
         const Terminal& t = *m.terminals[term];
-        if (!t.begins.empty()) within[term >> 6] |= u64(1) << (term & 63);
+        if (!t.begins.empty()) set_bit(within, term);
     }
 }
 
@@ -116,7 +116,7 @@ void Holes::group_reads(Passage& p) const {
     std::sort(p.reads.begin(), p.reads.end(), [](auto& a, auto& b) { return a.second < b.second; });
     for (auto [term, to] : p.reads) {
         if (p.scans.empty() || p.scans.back().first != to) p.scans.emplace_back(to, TermBits(width, 0));
-        p.scans.back().second[term >> 6] |= u64(1) << (term & 63);
+        set_bit(p.scans.back().second, term);
     }
     p.reads.clear();
 }
@@ -129,10 +129,8 @@ const u64* Holes::bits_of(u8 byte) {
         u64* row = &bits[bits.size() - width];
         for (u32 term = 0; term < m.terminals.size(); ++term) {
             const Terminal& t = *m.terminals[term];
-            const u64 bit = u64(1) << (term & 63);
-            if (!t.letters.has(byte)) continue;
-            row[words + (term >> 6)] |= bit;
-            if (t.begins.has(byte)) row[term >> 6] |= bit;
+            if (t.begins.has(byte)) set_bit(row, term);
+            if (t.letters.has(byte)) set_bit(row + words, term);
         }
     }
     return bits.data() + (rows[byte] - 1) * width;
@@ -225,7 +223,7 @@ void Holes::find_boundaries(const std::vector<u8>& blanks) {
         u32 y = after(x);
         for (u32 t : lexer->winners(label)) {
             add(behind[t], y);
-            if (y != Lexer::BEGIN) owe[t >> 6] |= u64(1) << (t & 63);
+            if (y != Lexer::BEGIN) set_bit(owe, t);
         }
     }
 }

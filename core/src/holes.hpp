@@ -80,7 +80,7 @@ class Holes {
     void find_first();
     void find_within();
     void find_passable();
-    bool reads_within(u32 term) const { return within[term >> 6] >> (term & 63) & 1; }
+    bool reads_within(u32 term) const { return has_bit(within, term); }
     bool passes(u32 box) const { return may_end[m.entry[box]]; }
     void group_reads(Passage& p) const;
     Inside close(const std::vector<u32>& states, u32 bytes);

@@ -4,8 +4,6 @@ namespace weft {
 
 namespace {
 
-bool has(const TermBits& bits, u32 t) { return bits[t >> 6] >> (t & 63) & 1; }
-
 // Entries are sorted by what they return to.
 template <class Visit>
 void each_knot(const std::vector<Below>& entries, u32 ret, const Visit& visit) {
@@ -42,7 +40,7 @@ void Knots::begin(u32 frontier, u32 boundary) {
         if (it.term == END) continue;
         give(it);
         for (auto& e : ends)
-            if (e.read && has(e.terms, it.term)) reach(it.ret, it.node, e.after);
+            if (e.read && has_bit(e.terms, it.term)) reach(it.ret, it.node, e.after);
     }
     if (boundary == Lexer::BEGIN) return;  // where nothing is owed, ignored text changes nothing
     for (auto& e : ends)
@@ -67,7 +65,7 @@ void Knots::settle(const Place& p) {
         auto [term, to] = m.scans[k];
         here.push_back({term, m.terminals[term]->start, to, p.node});
         for (auto& e : ends)
-            if (e.read && has(e.terms, term)) reach(to, p.node, e.after);
+            if (e.read && has_bit(e.terms, term)) reach(to, p.node, e.after);
     }
     for (u32 k = m.call_at[p.state]; k < m.call_at[p.state + 1]; ++k) {
         auto [box, to] = m.calls[k];

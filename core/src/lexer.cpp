@@ -12,8 +12,6 @@ bool merge(TermBits& into, const TermBits& from) {  // whether that added anythi
     return fresh != 0;
 }
 
-void set_bit(TermBits& bits, std::size_t i) { bits[i >> 6] |= u64(1) << (i & 63); }
-
 constexpr u32 NO_OBLIGATIONS = 0;  // the set
 constexpr u32 MANY_BITS = 1u << 29;  // 64 MiB: what the boundaries of one lexer may cost when they matter
 
@@ -162,8 +160,7 @@ u32 Lexer::oblige(u32 set, u8 b) {
         if (scan.accept[q]) return DEAD;
         out.push_back(q);
     }
-    std::sort(out.begin(), out.end());
-    out.erase(std::unique(out.begin(), out.end()), out.end());
+    sort_unique(out);
     return sets.intern(out);
 }
 

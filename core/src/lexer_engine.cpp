@@ -85,7 +85,7 @@ class LexerEngine : public Engine {
         auto add = [&](const u64* a, const TermBits* b) {
             for (u32 t = 0; t < found.size(); ++t)
                 for (u32 k = t * lexer.boundaries; k < (t + 1) * lexer.boundaries && !found[t]; ++k)
-                    found[t] = a[k >> 6] >> (k & 63) & 1 && (!b || (*b)[k >> 6] >> (k & 63) & 1);
+                    found[t] = has_bit(a, k) && (!b || has_bit(*b, k));
         };
         for (auto& c : configs(state)) {
             if (c.x != Lexer::BEGIN) add(acceptable(c.p), &lexer.terms(lexer.live(c.x)));
@@ -234,7 +234,7 @@ class LexerEngine : public Engine {
             for (auto& e : holes().of_state(c.x).ends) {
                 if (e.ignored) knots.begin(c.p, e.after);
                 for (const Item& it : items)
-                    if (e.read && it.term != END && e.terms[it.term >> 6] >> (it.term & 63) & 1) knots.reach(it.ret, it.node, e.after);
+                    if (e.read && it.term != END && has_bit(e.terms, it.term)) knots.reach(it.ret, it.node, e.after);
             }
         }
         std::vector<Config> out;
@@ -324,9 +324,9 @@ class LexerEngine : public Engine {
             return row;
         }
         for (u32 t = 0; t < lexer.terminals(); ++t)
-            if (lexer.is_ignored(t)) row[t >> 6] |= u64(1) << (t & 63);
+            if (lexer.is_ignored(t)) set_bit(row, t);
         for (std::size_t k = 0; k < f.size(p); ++k)
-            if (u32 t = f.begin(p)[k].term; t != END) row[t >> 6] |= u64(1) << (t & 63);
+            if (u32 t = f.begin(p)[k].term; t != END) set_bit(row, t);
         return row;
     }
     bool viable(u32 p, u32 live_class) { return meets(acceptable(p), lexer.terms(live_class)); }
@@ -347,9 +347,9 @@ class LexerEngine : public Engine {
         u32 least = Distance::FAR, label = lexer.label(c.x);
         const auto &now = lexer.winner_bits(label), &live = lexer.terms(lexer.live(c.x));
         auto cost = [&](u32 t) -> u32 {
-            if (now[t >> 6] >> (t & 63) & 1) return 0;
+            if (has_bit(now, t)) return 0;
             for (u32 k = t * lexer.boundaries; k < (t + 1) * lexer.boundaries; ++k)
-                if (live[k >> 6] >> (k & 63) & 1) return 1;
+                if (has_bit(live, k)) return 1;
             return Distance::FAR;
         };
         for (u32 t = 0; t < lexer.terminals(); ++t)
@@ -517,12 +517,12 @@ class LexerEngine : public Engine {
     bool good(u32 p, const TermBits& terms, Joint& joint) {
         for (std::size_t k = 0; k < f.size(p); ++k) {
             Item it = f.begin(p)[k];
-            if (it.term == END || !(terms[it.term >> 6] >> (it.term & 63) & 1)) continue;
+            if (it.term == END || !has_bit(terms, it.term)) continue;
             const auto& after = holes().after_term(it.term);
             if (std::all_of(after.begin(), after.end(), [&](u32 x) { return joint.suffix.goes_on(f, x, it.ret, it.node); })) return true;
         }
         for (u32 t : ignored) {
-            if (!(terms[t >> 6] >> (t & 63) & 1)) continue;
+            if (!has_bit(terms, t)) continue;
             const auto& after = holes().after_term(t);
             if (std::all_of(after.begin(), after.end(), [&](u32 x) { return goes_on(x, p, joint); })) return true;
         }

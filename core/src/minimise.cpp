@@ -180,8 +180,7 @@ u32 merge_states(const Dfa& d, const std::vector<u8>& live, std::vector<u32>& bl
                     if (row[c] == INSIDE) edges.push_back({i, c, local[d.next[std::size_t(begin[i]) * classes + c]]});
             }
             std::vector<u64> sorted(views);
-            std::sort(sorted.begin(), sorted.end());
-            sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+            sort_unique(sorted);
             for (u32 i = 0; i < m; ++i) inner[i] = u32(std::lower_bound(sorted.begin(), sorted.end(), views[i]) - sorted.begin());
             blocks = minimise(m, edges, inner);
         } else {

@@ -9,7 +9,7 @@ Moves::Moves(const Machine& machine, const Lexer* l, const WordSets& w, const Tr
     if (lexer) {
         first_special = lexer->size();
         auto add = [&](TermBits& bits, u32 t) {
-            for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k) bits[k >> 6] |= u64(1) << (k & 63);
+            for (u32 k = t * lexer->boundaries; k < (t + 1) * lexer->boundaries; ++k) set_bit(bits, k);
         };
         TermBits ignored(lexer->words());
         for (u32 t = 0; t < lexer->terminals(); ++t)

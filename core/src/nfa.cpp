@@ -191,8 +191,7 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
         labels.clear();
         for (u32 s : core)
             if (nfa.label[s]) labels.push_back(nfa.label[s]);
-        std::sort(labels.begin(), labels.end());
-        labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+        sort_unique(labels);
         u32 w = labels.empty() ? 0 : winner(labels);
         d.accept.push_back(w != 0);
         d.label.push_back(w);
@@ -227,8 +226,7 @@ Dfa determinise(const Nfa& nfa, u32 start, const Limits& limits, const std::func
             for (u32 c = 0; c < d.classes; ++c) {
                 auto& t = targets[c];
                 if (t.size() > 1) {
-                    std::sort(t.begin(), t.end());
-                    t.erase(std::unique(t.begin(), t.end()), t.end());
+                    sort_unique(t);
                 }
                 if (t.empty()) row[c] = DEAD;
                 else if (t.size() == 1) row[c] = state_of(t[0]);

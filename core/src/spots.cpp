@@ -15,7 +15,7 @@ class PlainSpots : public Spots {
         const Machine::Target *scan = m.scans.data() + m.scan_at[state], *last = m.scans.data() + m.scan_at[state + 1];
         for (; scan != last; ++scan) {
             const auto [term, after] = *scan;
-            if (begin && !(begin[term >> 6] >> (term & 63) & 1)) continue;  // most of them
+            if (begin && !has_bit(begin, term)) continue;  // most of them
             u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *p = known.begin(list), *end = known.end(list); p != end; ++p) out.push_back({after, *p});
         }
@@ -24,7 +24,7 @@ class PlainSpots : public Spots {
         if (at_end(spot)) return;
         const u64* reading = holes.reading(u8(chain.bytes[spot]));
         for (auto [term, after] : p.reads) {
-            if (!(reading[term >> 6] >> (term & 63) & 1)) continue;  // most of them
+            if (!has_bit(reading, term)) continue;  // most of them
             u32 list = ends(spot, term, m.terminals[term]->start, true);
             for (const u32 *to = known.begin(list), *end = known.end(list); to != end; ++to)
                 if (*to != spot) out.push_back({after, *to});
@@ -220,10 +220,10 @@ class LexedSpots : public Spots {
                 for (std::size_t k = 0; k < out.size(); ++k) out[k] |= terms(edges[i])[k];
         if (std::any_of(skips.begin() + e.skips_from, skips.begin() + e.skips_to, [&](u32 s) { return place(s) > 0; }))
             for (u32 t = 0; t < lexer.terminals(); ++t)
-                if (lexer.is_ignored(t)) out[t >> 6] |= u64(1) << (t & 63);
+                if (lexer.is_ignored(t)) set_bit(out, t);
         return out;
     }
-    bool may_be(const Edge& e, u32 term) const override { return terms(e)[term >> 6] >> (term & 63) & 1; }
+    bool may_be(const Edge& e, u32 term) const override { return has_bit(terms(e), term); }
 
   private:
     bool owes_nothing(u32 spot) const override { return demands[spot] == Lexer::BEGIN; }

@@ -122,6 +122,34 @@ def test_holes_where_a_box_has_many_states(scannerless: bool) -> None:
     assert len(seen) == 2
 
 
+def expression(rng: random.Random, depth: int) -> str:
+    if depth == 0:
+        return rng.choice(["a", "b", "ab", "bba", "[ab]"])
+    left, right = expression(rng, depth - 1), expression(rng, depth - 1)
+    return rng.choice([f"{left}{right}", f"({left}|{right})", f"({left}){rng.choice('*+?')}{right}"])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_holes_inside_of_terminals(seed: int) -> None:
+    # texts between holes that a terminal may read from several of its states
+    rng = random.Random(seed)
+    one, other = expression(rng, 3), expression(rng, 2)
+    grammar_ = weft.from_lark(f'start: ONE (OTHER | "baa")*\nONE: /{one}/\nOTHER: /{other}/', scannerless=True)
+    constraint = weft.compile(grammar_, weft.Vocabulary([b"a", b"b", None], [2]))
+    language = re.compile(f"({one})({other}|baa)*")
+    texts = ("".join(letters) for length in range(10) for letters in itertools.product("ab", repeat=length))
+    sentences_ = [text for text in texts if language.fullmatch(text)]
+    for _ in range(40):
+        fragments = ["".join(rng.choices("ab", k=rng.randint(0, 4))) for _ in range(rng.randint(2, 4))]
+        canvas = Canvas(*itertools.chain(*((fragment, HOLE) for fragment in fragments[:-1])), fragments[-1])
+        status, fits = constraint.solver(canvas).verdict.status, re.compile(".*".join(fragments))
+        if any(map(fits.fullmatch, sentences_)):
+            assert status is weft.Status.OPEN, canvas
+        elif status is not weft.Status.DEAD:  # a longer one
+            witness = check(grammar_, canvas).witness or ""
+            assert fits.fullmatch(witness) and language.fullmatch(witness), canvas
+
+
 @pytest.mark.parametrize("longest", [5, 20, 22, 24, 60])
 def test_holes_in_a_counted_terminal(longest: int) -> None:
     schema = weft.from_json_schema({"type": "string", "maxLength": longest})

@@ -92,9 +92,9 @@ class Holes {
     std::vector<u64> first;        // per state of the machine
     std::array<u16, 256> rows{};   // per byte: see `beginning` and `reading`; 0 until it is asked about
     TermBits bits;
-    FlatMap open_ids;              // (terminal, state) -> index
-    std::deque<Open> opened;
-    Open several;
+    FlatMap open_ids;              // (terminal, state) -> index in `opened`
+    std::deque<Open> opened;       // each from one state,
+    Open several;                  // or from more than one, not kept
     Lists behind_bytes;
     StateSet marks;
     TermBits within;               // terminals that may begin and end in a hole, owing nothing

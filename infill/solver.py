@@ -64,20 +64,23 @@ class Solver:
         self.unknown = 0
         if not isinstance(canvas, Canvas):
             raise TypeError(f"a solver stands on a Canvas, not on {type(canvas).__name__}")
+        size = sum(
+            1 if isinstance(part, bytes) else len(part) if isinstance(part, tuple) else part.slots or 1
+            for part in canvas.parts
+        )
+        if size > self.limits.max_states:
+            raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=size)
         self._places: list[int] = []  # position -> element
         elements: list[Element] = []
         for part in canvas.parts:
             if isinstance(part, bytes):
                 elements.append((TEXT, part, NO_TOKEN))
                 continue
-            size = len(elements) + (len(part) if isinstance(part, tuple) else part.slots or 1)
-            if size > self.limits.max_states:
-                raise BudgetExceeded("the canvas has too many positions", limit=self.limits.max_states, spent=size)
             if isinstance(part, Hole):
                 new = [(HOLE, b"", NO_TOKEN)] if part.slots is None else [(SLOT, b"", NO_TOKEN)] * part.slots
             else:
                 new = [(TOKEN, b"", self._token(token_id)) for token_id in part]
-            self._places += range(len(elements), size)
+            self._places += range(len(elements), len(elements) + len(new))
             elements += new
         self._start = tuple(elements)
         self._states: list[tuple[Element, ...]] = [self._start]

@@ -207,9 +207,7 @@ void Effects::walk(u32 top, u32 x) {
             if (go != DEAD) to.push_back({r.path, go});
             if (next != DEAD) to.push_back({path(r.path, lexer.label(r.x)), next});
         }
-        if (to.size() > 1) {
-            sort_unique(to);
-        }
+        sort_unique(to);
         if (!to.empty()) tokens_at(n, to);
         if (to.empty() || whole(n, to)) {
             n = trie.end[n];

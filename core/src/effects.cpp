@@ -240,32 +240,17 @@ EffectTree Effects::grow() {
         t.nodes.push_back({paths[p].second, 0, parent, u32(t.groups.size())});
         auto g = std::lower_bound(order.begin(), order.end(), std::make_pair(p, 0u));
         for (; g != order.end() && g->first == p; ++g) {
-            t.groups.push_back({gathered[g->second].live, {}});
-            fill(gathered[g->second].ranges, t.groups.back().tokens);
+            t.groups.push_back({gathered[g->second].live, trie.tokens_of(gathered[g->second].ranges)});
         }
         auto c = std::lower_bound(children.begin(), children.end(), std::make_pair(p, 0u));
         for (; c != children.end() && c->first == p; ++c) stack.emplace_back(c->second, n);
     }
-    fill(owing, t.owing);
+    t.owing = trie.tokens_of(owing);
     u32 count = u32(t.nodes.size());
     t.nodes.push_back({0, count, NONE, u32(t.groups.size())});
     for (u32 n = 0; n < count; ++n) t.nodes[n].end = n + 1;
     for (u32 n = count; n-- > 1;) t.nodes[t.nodes[n].parent].end = std::max(t.nodes[t.nodes[n].parent].end, t.nodes[n].end);
     return t;
-}
-
-// Bits where that is smaller than a list.
-void Effects::fill(const std::vector<std::pair<u32, u32>>& ranges, TokenSet& set) const {
-    std::size_t count = 0;
-    for (auto [from, to] : ranges) count += to - from;
-    if (count > trie.words()) set.bits.assign(trie.words(), 0);
-    else set.list.reserve(count);
-    for (auto [from, to] : ranges)
-        for (u32 r = from; r < to; ++r) {
-            u32 t = trie.ranked[r];
-            if (set.bits.empty()) set.list.push_back(t);
-            else set.bits[t >> 5] |= 1u << (t & 31);
-        }
 }
 
 }  // namespace weft

@@ -74,7 +74,6 @@ class Effects {
     u32 settles(u32 x, u8 utf8);
     bool unchanged(u32 node, u32 x);
     EffectTree grow();
-    void fill(const std::vector<std::pair<u32, u32>>& ranges, TokenSet& set) const;
 
     const Lexer& lexer;
     const Trie& trie;

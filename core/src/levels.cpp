@@ -31,6 +31,19 @@ Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
     for (std::size_t i = changed; i <= n; ++i) right[i] = before.right[i], wide[i] = before.wide[i];
 }
 
+Levels::Levels(Levels& before, std::vector<Pick> p, std::size_t at, std::size_t to) : Levels(before, std::move(p), before.side.tail) {
+    before.look_right(to);
+    auto near = std::make_shared<Front>();
+    near->places = front(at);
+    const auto& behind = before.front(to);
+    near->places.insert(near->places.end(), behind.begin(), behind.end());
+    for (std::size_t i = at; i <= picks.size(); ++i) {
+        if (i < to) right[i] = std::make_shared<Live>(), wide[i] = near;
+        else before.live_at(i), right[i] = before.right[i], wide[i] = before.wide[i];
+    }
+    changed = at;
+}
+
 const Levels::Front& Levels::reach(std::size_t i) {
     while (fronts.size() <= i) {
         std::size_t n = fronts.size();

@@ -91,7 +91,6 @@ void Moves::step(u32 x, u32 symbol, u32& go, u32& label, u32& next) {
     if (u32 to = lexer->next(x, u8(symbol)); to != DEAD) label = lexer->label(x), next = to;
 }
 
-// Kinds of bytes that leave the state as it is and end nothing.
 u64 Moves::loops(u32 x) {
     u32 known = loop_ids.find(x);
     if (known != NONE) return loop_kinds[known];

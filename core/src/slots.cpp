@@ -52,52 +52,72 @@ std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
     return out;
 }
 
-// Exactly where that takes little. Else a few fillings of the other slots show what may stand here, any bytes in place of them what may
-// not; what is between is tried together.
+// What the nearest slots let stand, mostly all; else exactly where that takes little; else a few fillings of the other slots show what may
+// stand here, any bytes in place of them what may not, and what is between is tried together.
 void Solver::slot_mask(std::size_t element, u32* out) {
     if (ends_before(element)) {
         for (u32 e : constraint->vocabulary->eos) set_token(out, e);
     } else if (!ways.open || !constraint->special_ids.empty()) {  // special tokens are no bytes
-        exact_mask(element, out);
+        add_exactly(element, out);
     } else {
+        try_now([&] { add_near(element, out); });
+        if (is_settled(element, out)) return;
+        std::vector<u32> found(out, out + constraint->vocabulary->words());
         try {
             const auto& all = levels->all_picks();
             const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
             allow(open <= FEW_SLOTS ? 3 : BRIEF);
-            exact_mask(element, out);
+            add_exactly(element, found.data());
         } catch (const LimitFault&) {
-            between(element, out);
+            add_between(element, found.data());
         }
+        std::copy(found.begin(), found.end(), out);
         allow_all();
     }
 }
 
-void Solver::exact_mask(std::size_t element, u32* out) {
+void Solver::add_exactly(std::size_t element, u32* out) {
     std::size_t pick = pick_of[element];
-    std::vector<u32> exact(constraint->vocabulary->words());
-    add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, exact.data(), nullptr);
-    add_ends(*levels, pick, exact.data());
-    std::copy(exact.begin(), exact.end(), out);
+    add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, out, nullptr);
+    add_ends(*levels, pick, out);
+}
+
+// Whether nothing but what stands there already may stand in a slot.
+bool Solver::is_settled(std::size_t element, const u32* out) {
+    const auto& ends = constraint->vocabulary->eos;
+    if (levels->all_picks()[pick_of[element]].may_end && !has_token(out, ends[0])) return false;
+    for (u32 i = 0; i < constraint->vocabulary->words(); ++i)
+        if (readable()[i] & ~out[i]) return false;
+    return true;
+}
+
+const std::vector<u32>& Solver::readable() {
+    std::vector<u32>& known = tables->readable;
+    if (!known.empty()) return known;
+    ByteSet letters;
+    for (auto& t : constraint->engine->base().terminals) letters |= t->letters;
+    const Trie& trie = *constraint->vocabulary->trie;
+    known.assign(trie.words(), 0);
+    for (u32 n = 1; n < trie.nodes();) {
+        const bool read = letters.has(trie.byte[n]);
+        if (read) trie.set(n, known.data());
+        n = read ? n + 1 : trie.end[n];
+    }
+    return known;
 }
 
 // What a few fillings let stand, and of the tokens about which any bytes in place of the other slots do not agree with them, those that
 // can stand.
-void Solver::between(std::size_t element, u32* out) {
+void Solver::add_between(std::size_t element, u32* found) {
     const u32 words = constraint->vocabulary->words();
-    std::vector<u32> doubtful(words), found(words);
+    std::vector<u32> doubtful(words);
     allow_all(), alive.clear();  // was about other fillings
     u32 state = most_mask(element, doubtful.data());
     auto settle = [&] {
         for (u32 i = 0; i < words; ++i) doubtful[i] &= ~found[i];
     };
-    auto hope = [&](const auto& ask) {  // for what only saves work
-        try {
-            ask();
-        } catch (const LimitFault&) {
-        }
-        allow_all(), alive.clear();
-    };
-    hope([&] { least_mask(element, found.data(), doubtful.data()); });
+    settle();
+    try_now([&] { least_mask(element, found, doubtful.data()); });
     settle();
     const std::size_t pick = pick_of[element];
     const u64 most = steps() + max_states * STEPS_A_STATE;
@@ -107,22 +127,76 @@ void Solver::between(std::size_t element, u32* out) {
     u64 part = BRIEF;
     while (const u32 left = count_tokens(doubtful)) {
         if (!joining && !are_many(doubtful)) {
-            hope([&] { keep_joining(element, state, doubtful); });
+            try_now([&] { keep_joining(element, state, doubtful); });
             joining = true;
             continue;
         }
         some[pick].words = words_of(doubtful);
-        if (!with_open_part(some, part, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found.data(), doubtful.data()); })) break;
+        if (!with_open_part(some, part, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found, doubtful.data()); })) break;
         settle();
         if (count_tokens(doubtful) == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
     const auto& ends = constraint->vocabulary->eos;
-    if (some = levels->all_picks(); some[pick].may_end && !has_token(found.data(), ends[0])) {
+    if (some = levels->all_picks(); some[pick].may_end && !has_token(found, ends[0])) {
         some[pick].words = WordSets::NOTHING;
         if (with_open_part(some, part, most, [](Levels&) {}))
-            for (u32 e : ends) set_token(found.data(), e);
+            for (u32 e : ends) set_token(found, e);
     }
-    std::copy(found.begin(), found.end(), out);
+}
+
+// For what only saves work.
+template <class Ask>
+void Solver::try_now(const Ask& ask) {
+    try {
+        ask();
+    } catch (const LimitFault&) {
+    }
+    allow_all(), alive.clear();
+}
+
+// Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open. Mostly
+// they can open a comment to the left and end it to the right, and nearly all tokens can stand in one.
+void Solver::add_near(std::size_t element, u32* out) {
+    constexpr std::size_t NEAR = 2;  // slots on each side
+    constexpr u32 FEW = 1'000;       // tokens that are tried one by one
+    const std::size_t pick = pick_of[element];
+    const auto& all = levels->all_picks();
+    auto picked = ways.open->all_picks();
+    auto widen = [&](std::size_t k) {
+        if (all[k].words != tables->tokens.any) return false;
+        picked[k].words = hiding().steps()[tables->tokens.step_of(picked[k].words)];
+        return true;
+    };
+    std::size_t to = pick + 1;
+    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
+    for (std::size_t slots = 0; to < picks && slots < NEAR; ++to) slots += widen(to);
+    picked[pick].words = tables->tokens.any;
+    allow(BRIEF);
+    Levels near(*ways.open, picked, pick, to);
+    const auto parts = parts_of(near.front(pick));
+    for (auto& part : parts) add_inner(near, part, pick, out);
+    for (auto& part : parts) {
+        const auto left = tokens_left(out, nullptr);
+        if (count_tokens(left) > FEW) break;
+        for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
+            if (has_token(left.data(), t) && lives(near, pick, part.places, tables->moves->words.word(*constraint->vocabulary->texts[t]))) set_token(out, t);
+    }
+    if (all[pick].may_end) add_ends(near, pick, out);
+}
+
+// Tokens that go on with an open lexeme so that a sentence can follow.
+void Solver::add_inner(Levels& some, const Part& part, std::size_t pick, u32* out) {
+    Moves& moves = *tables->moves;
+    const std::size_t behind = pick + 1 - left_out(some);
+    const u32 lexes = moves.place(part.places[0].open).lexes, words = constraint->vocabulary->words();
+    for (std::size_t k = 0; k < moves.states().size(lexes); ++k)
+        for (auto& group : tables->inner->of(moves.states().begin(lexes)[k])) {
+            auto follows = [&](const Place& p) {
+                const auto [term, ret, same] = moves.place(p.open);
+                return moves.alive(group.to, term) && some.lives(behind, moves.open(term, ret, {group.to}), p.stacks);
+            };
+            if (!group.tokens.is_in(out, words) && std::any_of(part.places.begin(), part.places.end(), follows)) group.tokens.or_into(out, words);
+        }
 }
 
 // Calls visit(levels) with fillings of a canvas of which some are sentences. False if there are none. Each attempt has one in `part` of the
@@ -165,8 +239,8 @@ u32 Solver::words_of(const std::vector<u32>& tokens) {
 }
 
 // Of some tokens (null: of all) those that are not in `out`.
-std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) const {
-    std::vector<u32> left = constraint->vocabulary->trie->all;
+std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) {
+    std::vector<u32> left = readable();
     for (u32 i = 0; i < left.size(); ++i) left[i] &= ~out[i] & (only ? only[i] : ~0u);
     return left;
 }
@@ -182,7 +256,9 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
     const bool ends_soon = pick >= tail && constraint->budget->spells_all();  // nearly every state is near enough to the end: see `lives`
     std::vector<u32> left;
     u32 words = NONE;
-    for (auto& part : parts_of(places)) {
+    const auto parts = parts_of(places);
+    for (auto& part : parts) add_inner(some, part, pick, out);
+    for (auto& part : parts) {
         if (words == NONE) left = tokens_left(out, only), words = are_many(left) ? some.all_picks()[at].words : words_of(left);
         u32 state = state_of(part.places);
         if (ends_soon || lives(some, at, part.places, words)) {

@@ -182,13 +182,14 @@ bool Solver::is_dead_with_more() {
 
 void Solver::find_tables() {
     auto& shared = constraint->canvas_tables;
-    if (shared && shared->moves->bytes() + shared->stacks->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
+    if (shared && shared->moves->bytes() + shared->stacks->bytes() + shared->inner->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
     if (!shared) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();
         auto all = std::static_pointer_cast<WordSets>(constraint->vocabulary->store->shared(WordSets::key(), [&]() -> std::shared_ptr<void> { return std::make_shared<WordSets>(trie); }));
         shared->moves = std::make_shared<Moves>(constraint->engine->base(), constraint->engine->lexing(), *all, trie, room());
         shared->stacks = std::make_shared<Stacks>();
+        shared->inner = std::make_unique<InnerTokens>(*shared->moves, trie);
         WordSets& words = shared->moves->words;
         shared->tokens = find_few(words.vocabulary(u32(constraint->special_ids.size())), words, constraint->engine->base(), constraint->engine->lexing(), trie);
     }

@@ -8,6 +8,7 @@
 #include "chart.hpp"
 #include "constraint.hpp"
 #include "few.hpp"
+#include "inner.hpp"
 
 namespace weft {
 
@@ -24,6 +25,8 @@ struct CanvasTables {
     std::shared_ptr<Stacks> stacks;
     FewTokens tokens;
     std::optional<FewTokens> hiding;  // for masks, once one is asked for
+    std::unique_ptr<InnerTokens> inner;
+    std::vector<u32> readable;        // a mask: tokens whose bytes all occur in the language; empty until a mask is asked for
     FlatMap farthest;  // per set of stacks: see Ending in solver.cpp
 };
 
@@ -76,7 +79,17 @@ class Solver : private Reader {
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
     // Whether some of the fillings are sentences, found with what is known of another canvas.
     bool is_open_with_few(const FewTokens& tokens, const Ways& before, const std::vector<Pick>& picks, u64 part, std::size_t most, Ways& found);
+    struct Part {
+        std::vector<Place> places;
+        u32 fan = 0;                               // bytes with which its lexemes may go on
+    };
     const FewTokens& hiding();
+    const std::vector<u32>& readable();
+    template <class Ask>
+    void try_now(const Ask& ask);
+    void add_near(std::size_t element, u32* out);
+    void add_inner(Levels& some, const Part& part, std::size_t pick, u32* out);
+    bool is_settled(std::size_t element, const u32* out);
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -113,19 +126,15 @@ class Solver : private Reader {
         constraint->engine->specials(state, specials);
         for (u32 k : specials) visit(constraint->special_ids[k], constraint->engine->special(state, k));
     }
-    struct Part {
-        std::vector<Place> places;
-        u32 fan = 0;                               // bytes with which its lexemes may go on
-    };
     std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
     void slot_mask(std::size_t element, u32* out);
-    void exact_mask(std::size_t element, u32* out);
-    void between(std::size_t element, u32* out);
+    void add_exactly(std::size_t element, u32* out);
+    void add_between(std::size_t element, u32* out);
     u64 steps() const;                             // that the tables of canvases have taken
     bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
-    std::vector<u32> tokens_left(const u32* out, const u32* only) const;
+    std::vector<u32> tokens_left(const u32* out, const u32* only);
     bool are_many(const std::vector<u32>& tokens) const;
     std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);

@@ -21,16 +21,6 @@
 
 namespace weft {
 
-struct TokenSet {  // a bit mask where large, a list where small
-    std::vector<u32> bits, list;
-    void or_into(u32* mask, u32 words) const {
-        if (!bits.empty())
-            for (u32 i = 0; i < words; ++i) mask[i] |= bits[i];
-        for (u32 t : list) mask[t >> 5] |= 1u << (t & 31);
-    }
-    std::size_t bytes() const { return (bits.size() + list.size()) * 4; }
-};
-
 struct Entry {
     TokenSet inner;
     std::vector<u32> exits;  // trie nodes at which the lexeme may end; ascending

@@ -144,4 +144,18 @@ void Trie::summarise() {
     }
 }
 
+TokenSet Trie::tokens_of(const std::vector<std::pair<u32, u32>>& ranges) const {
+    TokenSet out;
+    std::size_t count = 0;
+    for (auto [from, to] : ranges) count += to - from;
+    if (count <= words()) {  // a list is smaller
+        out.list.reserve(count);
+        for (auto [from, to] : ranges) out.list.insert(out.list.end(), ranked.begin() + from, ranked.begin() + to);
+    } else {
+        out.bits.assign(words(), 0);
+        for (auto [from, to] : ranges) set_ranks(from, to, out.bits.data());
+    }
+    return out;
+}
+
 }  // namespace weft

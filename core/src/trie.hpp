@@ -17,6 +17,21 @@ namespace weft {
 inline void set_token(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
 inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
 
+struct TokenSet {  // a bit mask where large, a list where small
+    std::vector<u32> bits, list;
+    void or_into(u32* mask, u32 words) const {
+        if (!bits.empty())
+            for (u32 i = 0; i < words; ++i) mask[i] |= bits[i];
+        for (u32 t : list) mask[t >> 5] |= 1u << (t & 31);
+    }
+    bool is_in(const u32* mask, u32 words) const {
+        for (u32 i = 0; i < words && !bits.empty(); ++i)
+            if (bits[i] & ~mask[i]) return false;
+        return std::all_of(list.begin(), list.end(), [&](u32 t) { return has_token(mask, t); });
+    }
+    std::size_t bytes() const { return (bits.size() + list.size()) * 4; }
+};
+
 struct Trie {
     std::vector<u8> byte;
     std::vector<u32> end;
@@ -54,6 +69,7 @@ struct Trie {
     void set_ranks(u32 from, u32 to, u32* mask) const {
         for (u32 k = from; k < to; ++k) set_token(mask, ranked[k]);
     }
+    TokenSet tokens_of(const std::vector<std::pair<u32, u32>>& ranges) const;  // of ranks
     void clear(u32 from, u32 to, u32* mask) const {
         for (u32 k = rank[from]; k < rank[to]; ++k) mask[ranked[k] >> 5] &= ~(1u << (ranked[k] & 31));
     }

@@ -32,13 +32,12 @@ Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
 }
 
 Levels::Levels(Levels& before, std::vector<Pick> p, std::size_t at, std::size_t to) : Levels(before, std::move(p), before.side.tail) {
-    before.look_right(to);
+    const bool free = at >= side.tail;
     auto near = std::make_shared<Front>();
     near->places = front(at);
-    const auto& behind = before.front(to);
-    near->places.insert(near->places.end(), behind.begin(), behind.end());
+    if (!free) near->places.insert(near->places.end(), before.front(to).begin(), before.front(to).end());
     for (std::size_t i = at; i <= picks.size(); ++i) {
-        if (i < to) right[i] = std::make_shared<Live>(), wide[i] = near;
+        if (i < to || free) right[i] = std::make_shared<Live>(), wide[i] = near;
         else before.live_at(i), right[i] = before.right[i], wide[i] = before.wide[i];
     }
     changed = at;

@@ -44,7 +44,8 @@ class Levels {
     Levels(const Levels& before, std::vector<Pick> picks, std::size_t tail);  // the same canvas after some orders: same start, same right side
 
     // The same canvas with other words in the elements from..to - 1, `at` one of them: only sentences that keep to the fronts of `before`
-    // from `to` on, or to those and what stands before `at` between. So a yes is right and soon found, and a no says nothing.
+    // from `to` on, or to those and what stands before `at` between; in the tail to the latter. So a yes is right and soon found, and a no
+    // says nothing.
     Levels(Levels& before, std::vector<Pick> picks, std::size_t at, std::size_t to);
 
     bool open();                                   // some filling is a sentence

@@ -59,10 +59,14 @@ class Moves {
         return lexer ? lex >= first_special : m.terminals[lex_list[lex].first]->special != NONE && lex_list[lex].second == 1;
     }
     bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
-    u32 inside(u32 x, u8 b) {                       // the lexical state behind a byte with which the lexeme goes on, or NONE
+    struct Inside {
+        u32 to;                                     // the lexical state if the lexeme goes on, or NONE
+        bool ends;                                  // it may end before the byte
+    };
+    Inside inside(u32 x, u8 b) {
         u32 go, label, next;
         step(x, b, go, label, next);
-        return go;
+        return {go, lexer ? next != NONE : accepts(x)};
     }
     u64 loops(u32 x);                               // kinds of bytes that leave the state as it is and end nothing
     u32 fan(u32 open);                              // with how many bytes its lexemes may go on or end, at most

@@ -19,6 +19,12 @@ u32 count_tokens(const std::vector<u32>& mask) {
     return count;
 }
 
+u32 first_token(const std::vector<u32>& mask) {
+    for (std::size_t i = 0; i < mask.size(); ++i)
+        if (mask[i]) return u32(i * 32) + u32(std::countr_zero(mask[i]));
+    return NONE;
+}
+
 }  // namespace
 
 std::vector<TokenGroup> Solver::groups(u32 state) {
@@ -61,16 +67,9 @@ void Solver::slot_mask(std::size_t element, u32* out) {
         add_exactly(element, out);
     } else {
         try_now([&] { add_near(element, out); });
-        if (is_settled(element, out)) return;
         std::vector<u32> found(out, out + constraint->vocabulary->words());
-        try {
-            const auto& all = levels->all_picks();
-            const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
-            allow(open <= FEW_SLOTS ? 3 : BRIEF);
-            add_exactly(element, found.data());
-        } catch (const LimitFault&) {
-            add_between(element, found.data());
-        }
+        if (const auto left = tokens_left(out, nullptr); count_tokens(left) > 0) add_tokens_between(element, left, found.data());
+        add_ends_between(element, found.data());
         std::copy(found.begin(), found.end(), out);
         allow_all();
     }
@@ -80,15 +79,6 @@ void Solver::add_exactly(std::size_t element, u32* out) {
     std::size_t pick = pick_of[element];
     add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, out, nullptr);
     add_ends(*levels, pick, out);
-}
-
-// Whether nothing but what stands there already may stand in a slot.
-bool Solver::is_settled(std::size_t element, const u32* out) {
-    const auto& ends = constraint->vocabulary->eos;
-    if (levels->all_picks()[pick_of[element]].may_end && !has_token(out, ends[0])) return false;
-    for (u32 i = 0; i < constraint->vocabulary->words(); ++i)
-        if (readable()[i] & ~out[i]) return false;
-    return true;
 }
 
 const std::vector<u32>& Solver::readable() {
@@ -106,26 +96,34 @@ const std::vector<u32>& Solver::readable() {
     return known;
 }
 
-// What a few fillings let stand, and of the tokens about which any bytes in place of the other slots do not agree with them, those that
-// can stand.
-void Solver::add_between(std::size_t element, u32* found) {
-    const u32 words = constraint->vocabulary->words();
-    std::vector<u32> doubtful(words);
-    allow_all(), alive.clear();  // was about other fillings
-    u32 state = most_mask(element, doubtful.data());
+// Of some tokens those that can stand in a slot: exactly where that takes little; else what a few fillings let stand, and what is left when
+// any bytes in place of the other slots do not let it stand is tried together.
+void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found) {
+    const std::size_t pick = pick_of[element];
     auto settle = [&] {
-        for (u32 i = 0; i < words; ++i) doubtful[i] &= ~found[i];
+        for (std::size_t i = 0; i < doubtful.size(); ++i) doubtful[i] &= ~found[i];
+        return count_tokens(doubtful);
     };
+    const u32 state = any_before(element);
+    bool joining = !are_many(doubtful);
+    if (joining) try_now([&] { keep_joining(element, state, doubtful); });
+    if (settle() == 0) return;
+    try {
+        const auto& all = levels->all_picks();
+        const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
+        allow(open <= FEW_SLOTS ? 3 : BRIEF);
+        return add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, found, doubtful.data());
+    } catch (const LimitFault&) {
+        allow_all(), alive.clear();  // was about other fillings
+    }
+    if (!joining) keep_most(element, state, doubtful);
     settle();
     try_now([&] { least_mask(element, found, doubtful.data()); });
-    settle();
-    const std::size_t pick = pick_of[element];
     const u64 most = steps() + max_states * STEPS_A_STATE;
     auto some = levels->all_picks();
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
-    bool joining = false;
     u64 part = BRIEF;
-    while (const u32 left = count_tokens(doubtful)) {
+    while (const u32 left = settle()) {
         if (!joining && !are_many(doubtful)) {
             try_now([&] { keep_joining(element, state, doubtful); });
             joining = true;
@@ -133,15 +131,19 @@ void Solver::add_between(std::size_t element, u32* found) {
         }
         some[pick].words = words_of(doubtful);
         if (!with_open_part(some, part, most, [&](Levels& open) { add_tokens(open, open.front(pick), pick, found, doubtful.data()); })) break;
-        settle();
-        if (count_tokens(doubtful) == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
+        if (settle() == left) throw LimitFault("it is not known which tokens can stand here", max_states, max_states, "leave fewer slots open");
     }
+}
+
+void Solver::add_ends_between(std::size_t element, u32* found) {
     const auto& ends = constraint->vocabulary->eos;
-    if (some = levels->all_picks(); some[pick].may_end && !has_token(found, ends[0])) {
-        some[pick].words = WordSets::NOTHING;
-        if (with_open_part(some, part, most, [](Levels&) {}))
-            for (u32 e : ends) set_token(found, e);
-    }
+    const std::size_t pick = pick_of[element];
+    auto some = levels->all_picks();
+    if (!some[pick].may_end || has_token(found, ends[0])) return;
+    some[pick].words = WordSets::NOTHING;
+    u64 part = BRIEF;
+    if (with_open_part(some, part, steps() + max_states * STEPS_A_STATE, [](Levels&) {}))
+        for (u32 e : ends) set_token(found, e);
 }
 
 // For what only saves work.
@@ -154,14 +156,16 @@ void Solver::try_now(const Ask& ask) {
     allow_all(), alive.clear();
 }
 
-// Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open. Mostly
-// they can open a comment to the left and end it to the right, and nearly all tokens can stand in one.
+// Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open, or blanks in
+// the tail. Mostly they can open a comment to the left and end it to the right, and nearly all tokens can stand in one.
 void Solver::add_near(std::size_t element, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
     constexpr u32 FEW = 1'000;       // tokens that are tried one by one
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
     auto picked = ways.open->all_picks();
+    if (pick >= tail)
+        for (std::size_t k = tail; k < picks; ++k) picked[k].words = tables->tokens.blank;
     auto widen = [&](std::size_t k) {
         if (all[k].words != tables->tokens.any) return false;
         picked[k].words = hiding().steps()[tables->tokens.step_of(picked[k].words)];
@@ -184,13 +188,64 @@ void Solver::add_near(std::size_t element, u32* out) {
     if (all[pick].may_end) add_ends(near, pick, out);
 }
 
+// Of some tokens those after which, from an engine state, `goes_on` holds for the state that they lead to. Tokens that all lead to the same
+// one are taken together.
+void Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, const std::function<bool(u32)>& goes_on) {
+    constexpr u32 MANY = 1'000;           // tokens; fewer are sooner walked
+    constexpr std::size_t FEW_STATES = 3; // lexical ones
+    const Trie& trie = *constraint->vocabulary->trie;
+    const std::vector<u32> states = lexical_states(state);
+    std::vector<u32> walked = tokens;
+    if (count_tokens(tokens) >= MANY && states.size() <= FEW_STATES) {
+        std::fill(walked.begin(), walked.end(), 0);
+        std::vector<std::vector<u32>> classes{tokens};
+        for (u32 x : states) {
+            const auto& groups = tables->inner->of(x);
+            std::vector<std::vector<u32>> finer;
+            for (auto& some : classes) {
+                auto part = [&](const TokenSet& of) {
+                    std::vector<u32> both(some.size(), 0);
+                    of.or_into(both.data(), u32(both.size()));
+                    bool any = false;
+                    for (std::size_t i = 0; i < some.size(); ++i) any |= (both[i] &= some[i]) != 0, some[i] &= ~both[i];
+                    return any ? both : std::vector<u32>();
+                };
+                if (const auto ends = part(groups.others); !ends.empty())
+                    for (std::size_t i = 0; i < walked.size(); ++i) walked[i] |= ends[i];
+                for (auto& group : groups.inner)
+                    if (auto both = part(group.tokens); !both.empty()) finer.push_back(std::move(both));
+                finer.push_back(std::move(some));  // these end here
+            }
+            classes = std::move(finer);
+        }
+        for (auto& some : classes) {
+            const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
+            if (to && goes_on(to))
+                for (std::size_t i = 0; i < some.size(); ++i) out[i] |= some[i];
+        }
+    }
+    each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
+        if (goes_on(to)) trie.set_ranks(from_rank, end, out);
+    }, walked.data());
+}
+
+std::vector<u32> Solver::lexical_states(u32 state) {
+    std::vector<Item> items;
+    constraint->engine->places(state, items);
+    std::vector<u32> out;
+    for (const Item& it : items)
+        if (it.term != END || tables->moves->lexer) out.push_back(tables->moves->lex(it.term, it.q));
+    sort_unique(out);
+    return out;
+}
+
 // Tokens that go on with an open lexeme so that a sentence can follow.
 void Solver::add_inner(Levels& some, const Part& part, std::size_t pick, u32* out) {
     Moves& moves = *tables->moves;
     const std::size_t behind = pick + 1 - left_out(some);
     const u32 lexes = moves.place(part.places[0].open).lexes, words = constraint->vocabulary->words();
     for (std::size_t k = 0; k < moves.states().size(lexes); ++k)
-        for (auto& group : tables->inner->of(moves.states().begin(lexes)[k])) {
+        for (auto& group : tables->inner->of(moves.states().begin(lexes)[k]).inner) {
             auto follows = [&](const Place& p) {
                 const auto [term, ret, same] = moves.place(p.open);
                 return moves.alive(group.to, term) && some.lives(behind, moves.open(term, ret, {group.to}), p.stacks);
@@ -251,24 +306,16 @@ bool Solver::are_many(const std::vector<u32>& tokens) const { return count_token
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
 void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only) {
-    const Trie& trie = *constraint->vocabulary->trie;
     const std::size_t at = pick - left_out(some);
     const bool ends_soon = pick >= tail && constraint->budget->spells_all();  // nearly every state is near enough to the end: see `lives`
     std::vector<u32> left;
     u32 words = NONE;
-    const auto parts = parts_of(places);
-    for (auto& part : parts) add_inner(some, part, pick, out);
-    for (auto& part : parts) {
+    for (auto& part : parts_of(places)) {
         if (words == NONE) left = tokens_left(out, only), words = are_many(left) ? some.all_picks()[at].words : words_of(left);
         u32 state = state_of(part.places);
         if (ends_soon || lives(some, at, part.places, words)) {
-            auto wanted = left;
-            if (!ends_soon && are_many(left)) drop_dead(some, at, part.places, wanted);
-            each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
-                if (!lives(some, pick + 1, to_state)) return;
-                trie.set_ranks(from_rank, end, out);
-                words = NONE;
-            }, wanted.data());
+            add_where(state, left, out, [&](u32 to) { return lives(some, pick + 1, to); });
+            words = NONE;
         }
         for_each_special(state, [&](u32 token, u32 to_state) {
             if (lives(some, pick + 1, to_state)) set_token(out, token);
@@ -279,27 +326,6 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
 // Whether a sentence can follow from one of the places before an element that is one of some words.
 bool Solver::lives(Levels& some, std::size_t at, const std::vector<Place>& places, u32 words) {
     return std::any_of(places.begin(), places.end(), [&](const Place& p) { return some.lives(at, p.open, p.stacks, words); });
-}
-
-// Drops tokens that begin alike, where none that begins so can stand: asking about many at once takes less than reading each.
-void Solver::drop_dead(Levels& some, std::size_t at, const std::vector<Place>& places, std::vector<u32>& tokens) {
-    constexpr u32 LARGE = 100;  // nodes of the trie that are sooner read than asked about
-    constexpr std::size_t DEEPEST = 3;
-    const Trie& trie = *constraint->vocabulary->trie;
-    WordSets& words = tables->moves->words;
-    std::string begin;
-    auto look = [&](const auto& self, u32 node, u32 set) -> void {
-        words.each(set, [&](u32 symbol, u32 rest) {
-            if (symbol >= WordSets::SPECIAL) return;
-            const u32 kid = trie.child(node, u8(symbol));
-            if (trie.end[kid] - kid < LARGE) return;
-            begin.push_back(char(symbol));
-            if (!lives(some, at, places, words.behind(begin, rest))) trie.clear(kid, trie.end[kid], tokens.data());
-            else if (begin.size() < DEEPEST) self(self, kid, rest);
-            begin.pop_back();
-        });
-    };
-    look(look, 0, some.all_picks()[at].words);
 }
 
 void Solver::add_ends(Levels& some, std::size_t pick, u32* out) {
@@ -349,32 +375,35 @@ Chain Solver::behind(std::size_t element, bool hole_first) const {
     return chain;
 }
 
-// Tokens that may stand in a slot if any bytes may stand in the others, and right behind it.
-u32 Solver::most_mask(std::size_t element, u32* out) {
-    Engine& engine = *constraint->engine;
+// The engine state before a slot if any bytes may stand in the others.
+u32 Solver::any_before(std::size_t element) {
     std::size_t from = element;  // behind the last slot to the left; to the left of that are any bytes
     while (from > first && elements[from - 1].kind != Element::Slot) --from;
-    u32 state = from > first ? engine.hole(states.back()) : states.back();
+    u32 state = from > first ? constraint->engine->hole(states.back()) : states.back();
     for (std::size_t i = from; i < element; ++i) state = read(i, state);
-    Chain chain = behind(element, true);
-    constraint->add_mask(state, *constraint->suffix(std::move(chain), max_items), out);
     return state;
+}
+
+// Of some tokens those that may stand in a slot, behind a state, if any bytes may stand in the others, and right behind it.
+void Solver::keep_most(std::size_t element, u32 state, std::vector<u32>& tokens) {
+    std::vector<u32> kept(tokens.size());
+    constraint->add_mask(state, *constraint->suffix(behind(element, true), max_items), kept.data());
+    for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= kept[i];
 }
 
 // Of some tokens those after which, from a state, what stands behind the slot goes on at once. Where they lead to too many readings to
 // look at, all of them are kept.
 void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens) {
-    const Trie& trie = *constraint->vocabulary->trie;
     const u64 most = max_states / BRIEF;
     std::vector<u32> joining(tokens.size());
     std::map<std::size_t, std::shared_ptr<Suffix>> rest;  // the elements from one on
     FlatMap known;
     u64 different = 0;
-    each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
+    add_where(state, tokens, joining.data(), [&](u32 to) {
         u32 yes = known.find(to);
         if (yes == NONE) known.put(to, yes = different++ > most || may_go_on(element + 1, to, rest));
-        if (yes) trie.set_ranks(from_rank, end, joining.data());
-    }, tokens.data());
+        return yes != 0;
+    });
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
 }
 

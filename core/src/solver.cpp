@@ -196,12 +196,15 @@ void Solver::find_tables() {
     tables = shared;
 }
 
+u32 Solver::read_text(std::string_view text, u32 state) {
+    for (std::size_t i = 0; i < text.size() && state; ++i) state = constraint->engine->step(state, u8(text[i]));
+    return state;
+}
+
 u32 Solver::read(std::size_t element, u32 state) {
     const Element& e = elements[element];
-    if (e.kind == Element::Token) return state == 0 || is_end(e) ? 0 : constraint->commit(state, e.token);
-    for (char c : e.text)
-        if (state) state = constraint->engine->step(state, u8(c));
-    return state;
+    if (e.kind != Element::Token) return read_text(e.text, state);
+    return state == 0 || is_end(e) ? 0 : constraint->commit(state, e.token);
 }
 
 // -- places -----------------------------------------------------------------------------------------------------------

@@ -88,8 +88,9 @@ class Solver : private Reader {
     template <class Ask>
     void try_now(const Ask& ask);
     void add_near(std::size_t element, u32* out);
+    void add_where(u32 state, const std::vector<u32>& tokens, u32* out, const std::function<bool(u32)>& goes_on);
+    std::vector<u32> lexical_states(u32 state);    // of an engine state
     void add_inner(Levels& some, const Part& part, std::size_t pick, u32* out);
-    bool is_settled(std::size_t element, const u32* out);
     bool is_dead_with_more();
     void find_tables();
     std::vector<Pick> find_picks();
@@ -98,6 +99,7 @@ class Solver : private Reader {
     std::vector<Place> places_of(u32 state);       // of an engine state
     u32 state_of(const std::vector<Place>& places);
     bool lives(Levels& some, std::size_t pick, u32 state);  // an engine state that some filling leads to: can the rest be completed?
+    u32 read_text(std::string_view text, u32 state);
     u32 read(std::size_t element, u32 state);      // an engine state after text or a token that is no end token
     // Slots behind an open elastic hole; see mixed.cpp.
     u32 fixed(std::size_t element, u32 state);
@@ -130,7 +132,8 @@ class Solver : private Reader {
     bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
     void slot_mask(std::size_t element, u32* out);
     void add_exactly(std::size_t element, u32* out);
-    void add_between(std::size_t element, u32* out);
+    void add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found);
+    void add_ends_between(std::size_t element, u32* found);
     u64 steps() const;                             // that the tables of canvases have taken
     bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
@@ -139,10 +142,10 @@ class Solver : private Reader {
     std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);
     bool lives(Levels& some, std::size_t at, const std::vector<Place>& places, u32 words);
-    void drop_dead(Levels& some, std::size_t at, const std::vector<Place>& places, std::vector<u32>& tokens);
     void add_ends(Levels& some, std::size_t pick, u32* out);
     void least_mask(std::size_t element, u32* out, const u32* only);
-    u32 most_mask(std::size_t element, u32* out);
+    u32 any_before(std::size_t element);
+    void keep_most(std::size_t element, u32 state, std::vector<u32>& tokens);
     Chain behind(std::size_t element, bool hole_first) const;
     void keep_joining(std::size_t element, u32 state, std::vector<u32>& tokens);
     bool may_go_on(std::size_t element, u32 state, std::map<std::size_t, std::shared_ptr<Suffix>>& rest);

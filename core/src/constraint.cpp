@@ -84,6 +84,7 @@ void Constraint::tidy() {
     for (auto* history : readers)
         for (u32& s : *history) live.push_back(&s);
     masks.clear(), masks_used = 0;
+    after_any.clear(), after_few.clear();
     engine->compact(live);
     if (budget) budget->forget();
     threshold = std::max(std::size_t(limits.cache_bytes), engine->bytes() * 2);

@@ -26,6 +26,7 @@ class Constraint {
     std::unique_ptr<Engine> engine;
     std::vector<u32> special_ids;            // machine's special index -> token id
     std::unique_ptr<Budget> budget;          // with a vocabulary
+    FlatMap after_any, after_few;            // state -> where any token, or any of one byte, leads from there; see mixed.cpp
     std::shared_ptr<struct CanvasTables> canvas_tables;  // see solver.hpp; made when a canvas is first asked about
     Limits limits;
     std::mutex lock;

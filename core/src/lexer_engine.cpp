@@ -21,6 +21,7 @@ namespace {
 struct Config {
     u32 x, p;  // lexer state, frontier
     bool operator<(const Config& o) const { return std::tie(x, p) < std::tie(o.x, o.p); }
+    bool operator==(const Config& o) const { return x == o.x && p == o.p; }
 };
 
 // What constraints of one grammar share: the lexer, which does not change, and effects, which do.
@@ -165,6 +166,11 @@ class LexerEngine : public Engine {
         }
         return intern(out);
     }
+    u32 unite(const std::vector<u32>& states) override {
+        std::vector<Config> all;
+        for (u32 s : states) all.insert(all.end(), pool.begin(s), pool.begin(s) + pool.size(s));
+        return intern(all);
+    }
     Frontiers& frontiers() override { return f; }
     // The same walk over effects, with another test: a terminal is good at a frontier when the canvas goes on after it. Tokens that must
     // end in the text behind the hole, or stand under an obligation, are doubtful: they are tried one by one.
@@ -277,7 +283,7 @@ class LexerEngine : public Engine {
     std::vector<Config> configs(u32 state) const { return {pool.begin(state), pool.begin(state) + pool.size(state)}; }
 
     u32 intern(std::vector<Config>& c) {  // one config per lexer state
-        std::sort(c.begin(), c.end());
+        sort_unique(c);
         std::size_t n = 0;
         std::vector<u32> same;
         for (std::size_t k = 0; k < c.size();) {

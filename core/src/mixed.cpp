@@ -16,22 +16,16 @@ u32 Solver::opened(std::size_t element, u32 state, bool few) {
 }
 
 u32 Solver::any_token(u32 state, bool few) {
-    FlatMap& known = few ? after_few : after_any;
+    FlatMap& known = few ? constraint->after_few : constraint->after_any;
     if (u32 found = known.find(state); found != NONE) return found;
     const Trie& trie = *constraint->vocabulary->trie;
     effort += few ? 1'000 : trie.nodes();
     if (effort > max_items * Effort::PER_ITEM) throw LimitFault("slots behind an elastic hole leave too many readings", max_items, effort / Effort::PER_ITEM, "raise max_items, or close the hole");
-    std::vector<Item> all, some;
-    FlatMap seen;
-    auto add = [&](u32 to) {
-        if (seen.find(to) != NONE) return;
-        seen.put(to, 1);
-        constraint->engine->places(to, some);
-        all.insert(all.end(), some.begin(), some.end());
-    };
-    each_token(*constraint->engine, trie, state, [&](u32, u32, u32 to) { add(to); }, few ? trie.one_byte.data() : nullptr);
-    for_each_special(state, [&](u32, u32 to) { add(to); });
-    u32 out = all.empty() ? 0 : constraint->engine->state_at(all);
+    std::vector<u32> all;
+    each_token(*constraint->engine, trie, state, [&](u32, u32, u32 to) { all.push_back(to); }, few ? trie.one_byte.data() : nullptr);
+    for_each_special(state, [&](u32, u32 to) { all.push_back(to); });
+    sort_unique(all);
+    const u32 out = constraint->engine->unite(all);
     known.put(state, out);
     return out;
 }

@@ -10,6 +10,8 @@ namespace weft {
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
 constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
+constexpr u32 FEW_TOKENS = 1'000;  // which are sooner tried one by one than in groups
+constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tokens are told apart
 
 namespace {
 
@@ -19,10 +21,20 @@ u32 count_tokens(const std::vector<u32>& mask) {
     return count;
 }
 
-u32 first_token(const std::vector<u32>& mask) {
+void unite(u32* mask, const std::vector<u32>& with) {
+    for (std::size_t i = 0; i < with.size(); ++i) mask[i] |= with[i];
+}
+
+// Calls visit(token).
+template <class Visit>
+void each_of(const std::vector<u32>& mask, const Visit& visit) {
     for (std::size_t i = 0; i < mask.size(); ++i)
-        if (mask[i]) return u32(i * 32) + u32(std::countr_zero(mask[i]));
-    return NONE;
+        for (u32 bits = mask[i]; bits; bits &= bits - 1) visit(u32(i * 32) + u32(std::countr_zero(bits)));
+}
+
+u32 first_token(const std::vector<u32>& mask) {
+    const auto some = std::find_if(mask.begin(), mask.end(), [](u32 bits) { return bits != 0; });
+    return some == mask.end() ? NONE : u32(some - mask.begin()) * 32 + u32(std::countr_zero(*some));
 }
 
 }  // namespace
@@ -105,20 +117,21 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
         return count_tokens(doubtful);
     };
     const u32 state = any_before(element);
-    bool joining = !are_many(doubtful);
+    bool joining = !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
     if (joining) try_now([&] { keep_joining(element, state, doubtful); });
-    if (settle() == 0) return;
-    try {
-        const auto& all = levels->all_picks();
-        const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
-        allow(open <= FEW_SLOTS ? 3 : BRIEF);
-        return add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, found, doubtful.data());
-    } catch (const LimitFault&) {
-        allow_all(), alive.clear();  // was about other fillings
+    if (settle() >= FEW_TOKENS) {
+        try {
+            const auto& all = levels->all_picks();
+            const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
+            allow(open <= FEW_SLOTS ? 3 : BRIEF);
+            return add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, found, doubtful.data());
+        } catch (const LimitFault&) {
+            allow_all(), alive.clear();  // was about other fillings
+        }
+        if (!joining) keep_most(element, state, doubtful);
+        settle();
+        try_now([&] { least_mask(element, found, doubtful.data()); });
     }
-    if (!joining) keep_most(element, state, doubtful);
-    settle();
-    try_now([&] { least_mask(element, found, doubtful.data()); });
     const u64 most = steps() + max_states * STEPS_A_STATE;
     auto some = levels->all_picks();
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
@@ -160,7 +173,6 @@ void Solver::try_now(const Ask& ask) {
 // the tail. Mostly they can open a comment to the left and end it to the right, and nearly all tokens can stand in one.
 void Solver::add_near(std::size_t element, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
-    constexpr u32 FEW = 1'000;       // tokens that are tried one by one
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
     auto picked = ways.open->all_picks();
@@ -178,55 +190,63 @@ void Solver::add_near(std::size_t element, u32* out) {
     allow(BRIEF);
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));
-    for (auto& part : parts) add_inner(near, part, pick, out);
-    for (auto& part : parts) {
-        const auto left = tokens_left(out, nullptr);
-        if (count_tokens(left) > FEW) break;
-        for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
-            if (has_token(left.data(), t) && lives(near, pick, part.places, tables->moves->words.word(*constraint->vocabulary->texts[t]))) set_token(out, t);
-    }
+    auto left = tokens_left(out, nullptr);
+    for (auto part = parts.begin(); part != parts.end() && count_tokens(left) > FEW_TOKENS; ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
+    if (count_tokens(left) <= FEW_TOKENS)
+        each_of(left, [&](u32 t) {
+            const u32 word = tables->moves->words.word(*constraint->vocabulary->texts[t]);
+            if (std::any_of(parts.begin(), parts.end(), [&](auto& part) { return lives(near, pick, part.places, word); })) set_token(out, t);
+        });
     if (all[pick].may_end) add_ends(near, pick, out);
 }
 
-// Of some tokens those after which, from an engine state, `goes_on` holds for the state that they lead to. Tokens that all lead to the same
-// one are taken together.
+// Of some tokens those after which, from an engine state, `goes_on` holds for the state that they lead to. Tokens that do the same to all
+// open lexemes are taken together.
 void Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, const std::function<bool(u32)>& goes_on) {
-    constexpr u32 MANY = 1'000;           // tokens; fewer are sooner walked
-    constexpr std::size_t FEW_STATES = 3; // lexical ones
     const Trie& trie = *constraint->vocabulary->trie;
-    const std::vector<u32> states = lexical_states(state);
     std::vector<u32> walked = tokens;
-    if (count_tokens(tokens) >= MANY && states.size() <= FEW_STATES) {
-        std::fill(walked.begin(), walked.end(), 0);
-        std::vector<std::vector<u32>> classes{tokens};
-        for (u32 x : states) {
-            const auto& groups = tables->inner->of(x);
-            std::vector<std::vector<u32>> finer;
-            for (auto& some : classes) {
-                auto part = [&](const TokenSet& of) {
-                    std::vector<u32> both(some.size(), 0);
-                    of.or_into(both.data(), u32(both.size()));
-                    bool any = false;
-                    for (std::size_t i = 0; i < some.size(); ++i) any |= (both[i] &= some[i]) != 0, some[i] &= ~both[i];
-                    return any ? both : std::vector<u32>();
-                };
-                if (const auto ends = part(groups.others); !ends.empty())
-                    for (std::size_t i = 0; i < walked.size(); ++i) walked[i] |= ends[i];
-                for (auto& group : groups.inner)
-                    if (auto both = part(group.tokens); !both.empty()) finer.push_back(std::move(both));
-                finer.push_back(std::move(some));  // these end here
-            }
-            classes = std::move(finer);
-        }
-        for (auto& some : classes) {
+    if (count_tokens(tokens) >= FEW_TOKENS) {
+        for (auto& some : classes_of(state, tokens, walked)) {
             const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
-            if (to && goes_on(to))
-                for (std::size_t i = 0; i < some.size(); ++i) out[i] |= some[i];
+            if (to && goes_on(to)) unite(out, some);
         }
     }
     each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
         if (goes_on(to)) trie.set_ranks(from_rank, end, out);
     }, walked.data());
+}
+
+// Tokens in classes of those that lead from an engine state to the same one; in `walked` what is in none.
+std::vector<std::vector<u32>> Solver::classes_of(u32 state, const std::vector<u32>& tokens, std::vector<u32>& walked) {
+    constexpr std::size_t FEW_CLASSES = 64;
+    std::vector<std::vector<u32>> classes, finer;
+    const std::vector<u32> states = lexical_states(state);
+    walked = tokens;
+    if (states.size() > FEW_STATES) return classes;
+    std::fill(walked.begin(), walked.end(), 0);
+    classes.push_back(tokens);
+    std::vector<u32> both(tokens.size());
+    auto take = [&](std::vector<u32>& from, const TokenSet& set) {  // moves what is in the set to `both`
+        std::fill(both.begin(), both.end(), 0);
+        set.or_into(both.data(), u32(both.size()));
+        u32 any = 0;
+        for (std::size_t i = 0; i < both.size(); ++i) any |= both[i] &= from[i], from[i] &= ~both[i];
+        return any != 0;
+    };
+    for (u32 x : states) {
+        const auto& groups = tables->inner->of(x);
+        for (auto& some : classes) {
+            if (take(some, groups.others)) unite(walked.data(), both);
+            for (auto& group : groups.inner)
+                if (take(some, group.tokens)) {
+                    if (finer.size() < FEW_CLASSES) finer.push_back(both);
+                    else unite(walked.data(), both);
+                }
+            if (first_token(some) != NONE) finer.push_back(std::move(some));  // x reads none of them
+        }
+        classes.swap(finer), finer.clear();
+    }
+    return classes;
 }
 
 std::vector<u32> Solver::lexical_states(u32 state) {
@@ -288,8 +308,7 @@ u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->step
 
 u32 Solver::words_of(const std::vector<u32>& tokens) {
     std::vector<std::string> texts;
-    for (u32 t = 0; t < constraint->vocabulary->size(); ++t)
-        if (has_token(tokens.data(), t)) texts.push_back(*constraint->vocabulary->texts[t]);
+    each_of(tokens, [&](u32 t) { texts.push_back(*constraint->vocabulary->texts[t]); });
     return tables->moves->words.of(texts);
 }
 

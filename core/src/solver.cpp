@@ -210,7 +210,7 @@ u32 Solver::read(std::size_t element, u32 state) {
 // -- places -----------------------------------------------------------------------------------------------------------
 
 void Solver::begin_call() {
-    from = to = alive = after_any = after_few = FlatMap();
+    from = to = alive = FlatMap();
     allow_all();
 }
 

@@ -89,6 +89,7 @@ class Solver : private Reader {
     void try_now(const Ask& ask);
     void add_near(std::size_t element, u32* out);
     void add_where(u32 state, const std::vector<u32>& tokens, u32* out, const std::function<bool(u32)>& goes_on);
+    std::vector<std::vector<u32>> classes_of(u32 state, const std::vector<u32>& tokens, std::vector<u32>& walked);
     std::vector<u32> lexical_states(u32 state);    // of an engine state
     void add_inner(Levels& some, const Part& part, std::size_t pick, u32* out);
     bool is_dead_with_more();
@@ -178,7 +179,6 @@ class Solver : private Reader {
     Ways ways;
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
     u64 asked = 0;                                 // states of which it was found whether they live
-    FlatMap after_any, after_few;                  // like the following
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls
     std::map<std::size_t, std::size_t> lefts;      // hole behind the first -> where `states` has what stands left of it, from the end
     bool is_open = false, mixed = false;           // mixed: slots stand behind an open elastic hole

@@ -1,5 +1,7 @@
 #include "inner.hpp"
 
+#include "loops.hpp"
+
 namespace weft {
 
 const InnerTokens::Groups& InnerTokens::of(u32 x) {
@@ -12,6 +14,7 @@ const InnerTokens::Groups& InnerTokens::of(u32 x) {
 }
 
 InnerTokens::Groups InnerTokens::find(u32 x) {
+    constexpr u32 LARGE = 64;  // nodes of a subtree for which it pays to look at all bytes of a state
     struct Ranges {
         u32 to, count;
         std::vector<std::pair<u32, u32>> ranks;
@@ -19,6 +22,10 @@ InnerTokens::Groups InnerTokens::find(u32 x) {
     std::vector<Ranges> by_end;
     Ranges others{NONE, 0, {}};
     FlatMap numbers;
+    Loops loops(trie, [&](u32 from, u8 b) {
+        const auto [to, ends] = moves.inside(from, b);
+        return ends || to == NONE ? DEAD : to;
+    });
     auto add = [](Ranges& r, u32 from, u32 to) {
         r.count += to - from;
         if (!r.ranks.empty() && r.ranks.back().second == from) r.ranks.back().second = to;
@@ -34,7 +41,7 @@ InnerTokens::Groups InnerTokens::find(u32 x) {
             n = end;
             continue;
         }
-        const bool whole = end - n > 1 && !(trie.below[n] & ~moves.loops(to));
+        const bool whole = end - n > LARGE && loops.hold(n, to);
         const u32 last = whole ? end : n + 1;
         if (trie.rank[n] < trie.rank[last]) {
             u32 k = numbers.find(to);

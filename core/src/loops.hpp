@@ -2,6 +2,8 @@
 #pragma once
 
 #include "dfa.hpp"
+#include "intern.hpp"
+#include "trie.hpp"
 
 namespace weft {
 
@@ -41,5 +43,41 @@ ByteSet find_loops(u32 s, const Step& step, const Stop& stops) {
     }
     return out;
 }
+
+// The same about the subtrees of a trie, for a walk over it: step(state, byte) leads to a state or DEAD.
+template <class Step>
+class Loops {
+  public:
+    Loops(const Trie& t, Step s) : trie(t), step(std::move(s)) {}
+    // Whether all tokens below a node lead from a state back to it.
+    bool hold(u32 node, u32 state) {
+        if (!(trie.below[node] & ~kinds(state))) return true;
+        const u32 text = trie.text[node];
+        return text != NONE && !trie.cuts[text] && characters(state).holds(trie.texts[text]);
+    }
+
+  private:
+    u64 kinds(u32 s) {  // of bytes that leave s as it is
+        if (u32 known = kinds_at.find(s); known != NONE) return kind_sets[known];
+        u64 stay = 0, leave = 0;
+        for (u32 b = 0; b < 256; ++b) (step(s, u8(b)) == s ? stay : leave) |= u64(1) << trie.kind[b];
+        kinds_at.put(s, u32(kind_sets.size()));
+        kind_sets.push_back(stay & ~leave);
+        return kind_sets.back();
+    }
+    const ByteSet& characters(u32 s) {
+        u32 known = texts_at.find(s);
+        if (known == NONE) {
+            texts_at.put(s, known = u32(text_sets.size()));
+            text_sets.push_back(find_loops(s, step, [](u32) { return false; }));
+        }
+        return text_sets[known];
+    }
+    const Trie& trie;
+    Step step;
+    FlatMap kinds_at, texts_at;
+    std::vector<u64> kind_sets;
+    std::vector<ByteSet> text_sets;
+};
 
 }  // namespace weft

@@ -68,7 +68,6 @@ class Moves {
         step(x, b, go, label, next);
         return {go, lexer ? next != NONE : accepts(x)};
     }
-    u64 loops(u32 x);                               // kinds of bytes that leave the state as it is and end nothing
     u32 fan(u32 open);                              // with how many bytes its lexemes may go on or end, at most
     bool may_end(u32 open) const;                   // some lexeme may end here, as this terminal
     bool may_end(u32 term, u32 lex) const;
@@ -108,6 +107,7 @@ class Moves {
     u32 rest(u32 lex, u32 set);
     void unite(Reading& a, const Reading& b);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
+    u64 loops(u32 x);                               // kinds of bytes that leave the state as it is and end nothing
     Read read(u32 rests, u32 term);
     Read read_open(u32 term, u32 lexes, u32 set);
     void filter(const Reading& r, u32 term, u32& inner, u32& rests);

@@ -19,6 +19,7 @@ InnerTokens::Groups InnerTokens::find(u32 x) {
         u32 to, count;
         std::vector<std::pair<u32, u32>> ranks;
     };
+    if (moves.counts(x)) return {{}, {trie.all, {}}};
     std::vector<Ranges> by_end;
     Ranges others{NONE, 0, {}};
     FlatMap numbers;

@@ -59,6 +59,9 @@ class Moves {
         return lexer ? lex >= first_special : m.terminals[lex_list[lex].first]->special != NONE && lex_list[lex].second == 1;
     }
     bool alive(u32 x, u32 term) const;              // the lexeme of x can become `term`, or ignored text before it
+    bool counts(u32 x) const {                      // it keeps a count, so that each token leads to another state
+        return !lexer && m.terminals[lex_list[x].first]->is_counted(lex_list[x].second);
+    }
     struct Inside {
         u32 to;                                     // the lexical state if the lexeme goes on, or NONE
         bool ends;                                  // it may end before the byte

@@ -25,13 +25,6 @@ void unite(u32* mask, const std::vector<u32>& with) {
     for (std::size_t i = 0; i < with.size(); ++i) mask[i] |= with[i];
 }
 
-// Calls visit(token).
-template <class Visit>
-void each_of(const std::vector<u32>& mask, const Visit& visit) {
-    for (std::size_t i = 0; i < mask.size(); ++i)
-        for (u32 bits = mask[i]; bits; bits &= bits - 1) visit(u32(i * 32) + u32(std::countr_zero(bits)));
-}
-
 u32 first_token(const std::vector<u32>& mask) {
     const auto some = std::find_if(mask.begin(), mask.end(), [](u32 bits) { return bits != 0; });
     return some == mask.end() ? NONE : u32(some - mask.begin()) * 32 + u32(std::countr_zero(*some));
@@ -170,8 +163,17 @@ void Solver::try_now(const Ask& ask) {
 }
 
 // Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open, or blanks in
-// the tail. Mostly they can open a comment to the left and end it to the right, and nearly all tokens can stand in one.
+// the tail. Mostly they can open a comment, or else a string, to the left and end it to the right, and nearly all tokens can stand in one.
 void Solver::add_near(std::size_t element, u32* out) {
+    allow(BRIEF);
+    for (u32 least : {hiding().blank, hiding().few}) {
+        add_near(element, least, out);
+        if (count_tokens(tokens_left(out, nullptr)) < FEW_TOKENS) return;
+    }
+}
+
+// With at least some tokens in the nearest slots.
+void Solver::add_near(std::size_t element, u32 least, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
@@ -180,20 +182,19 @@ void Solver::add_near(std::size_t element, u32* out) {
         for (std::size_t k = tail; k < picks; ++k) picked[k].words = tables->tokens.blank;
     auto widen = [&](std::size_t k) {
         if (all[k].words != tables->tokens.any) return false;
-        picked[k].words = hiding().steps()[tables->tokens.step_of(picked[k].words)];
+        picked[k].words = hiding().steps()[std::max(hiding().step_of(least), tables->tokens.step_of(picked[k].words))];
         return true;
     };
     std::size_t to = pick + 1;
     for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
     for (std::size_t slots = 0; to < picks && slots < NEAR; ++to) slots += widen(to);
     picked[pick].words = tables->tokens.any;
-    allow(BRIEF);
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));
     auto left = tokens_left(out, nullptr);
     for (auto part = parts.begin(); part != parts.end() && count_tokens(left) > FEW_TOKENS; ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
     if (count_tokens(left) <= FEW_TOKENS)
-        each_of(left, [&](u32 t) {
+        each_in(left.data(), u32(left.size()), [&](u32 t) {
             const u32 word = tables->moves->words.word(*constraint->vocabulary->texts[t]);
             if (std::any_of(parts.begin(), parts.end(), [&](auto& part) { return lives(near, pick, part.places, word); })) set_token(out, t);
         });
@@ -201,19 +202,20 @@ void Solver::add_near(std::size_t element, u32* out) {
 }
 
 // Of some tokens those after which, from an engine state, `goes_on` holds for the state that they lead to. Tokens that do the same to all
-// open lexemes are taken together.
-void Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, const std::function<bool(u32)>& goes_on) {
+// open lexemes are taken together; of those that are not, at most `most` are looked at one by one. What was not looked at is left.
+std::vector<u32> Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, u32 most, const std::function<bool(u32)>& goes_on) {
     const Trie& trie = *constraint->vocabulary->trie;
-    std::vector<u32> walked = tokens;
-    if (count_tokens(tokens) >= FEW_TOKENS) {
-        for (auto& some : classes_of(state, tokens, walked)) {
+    std::vector<u32> left = tokens;
+    if (count_tokens(tokens) >= FEW_TOKENS)
+        for (auto& some : classes_of(state, tokens, left)) {
             const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
             if (to && goes_on(to)) unite(out, some);
         }
-    }
+    if (count_tokens(left) > most) return left;
     each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
         if (goes_on(to)) trie.set_ranks(from_rank, end, out);
-    }, walked.data());
+    }, left.data());
+    return {};
 }
 
 // Tokens in classes of those that lead from an engine state to the same one; in `walked` what is in none.
@@ -306,11 +308,7 @@ const FewTokens& Solver::hiding() {
 
 u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
 
-u32 Solver::words_of(const std::vector<u32>& tokens) {
-    std::vector<std::string> texts;
-    each_of(tokens, [&](u32 t) { texts.push_back(*constraint->vocabulary->texts[t]); });
-    return tables->moves->words.of(texts);
-}
+u32 Solver::words_of(const std::vector<u32>& tokens) { return tables->moves->words.of(*constraint->vocabulary->trie, tokens.data()); }
 
 // Of some tokens (null: of all) those that are not in `out`.
 std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) {
@@ -333,7 +331,7 @@ void Solver::add_tokens(Levels& some, const std::vector<Place>& places, std::siz
         if (words == NONE) left = tokens_left(out, only), words = are_many(left) ? some.all_picks()[at].words : words_of(left);
         u32 state = state_of(part.places);
         if (ends_soon || lives(some, at, part.places, words)) {
-            add_where(state, left, out, [&](u32 to) { return lives(some, pick + 1, to); });
+            add_where(state, left, out, NONE, [&](u32 to) { return lives(some, pick + 1, to); });
             words = NONE;
         }
         for_each_special(state, [&](u32 token, u32 to_state) {
@@ -418,11 +416,11 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
     std::map<std::size_t, std::shared_ptr<Suffix>> rest;  // the elements from one on
     FlatMap known;
     u64 different = 0;
-    add_where(state, tokens, joining.data(), [&](u32 to) {
+    unite(joining.data(), add_where(state, tokens, joining.data(), FEW_TOKENS * 8, [&](u32 to) {
         u32 yes = known.find(to);
         if (yes == NONE) known.put(to, yes = different++ > most || may_go_on(element + 1, to, rest));
         return yes != 0;
-    });
+    }));
     for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] &= joining[i];
 }
 

@@ -38,6 +38,7 @@ struct Terminal {
 
     bool plain() const { return parts.size() == 1 && !parts[0].counted; }
     bool is_chain() const { return !parts.empty() && !plain(); }
+    bool is_counted(u32 s) const { return is_chain() && parts[part_of(s)].counted; }
     // Calls use(step, accepts) with the two functions below, for many steps at once.
     template <class Use>
     auto with_steps(const Use& use) const {

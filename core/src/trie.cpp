@@ -3,6 +3,7 @@
 #include "bytes.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 
 namespace weft {
@@ -53,6 +54,8 @@ void Trie::index() {
         for (u32 t = token[n]; t != NONE; t = twin[t]) ranked.push_back(t);
     }
     rank.push_back(u32(ranked.size()));
+    rank_of.assign(vocab_size, NONE);
+    for (u32 r = 0; r < ranked.size(); ++r) rank_of[ranked[r]] = r;
     below.assign(nodes(), 0), utf8.assign(nodes(), 0);
     std::vector<std::pair<u32, u8>> path{{0, 0}};  // (node, its state of UTF-8)
     for (u32 n = 1; n <= nodes(); ++n) {
@@ -142,6 +145,23 @@ void Trie::summarise() {
         text[v] = u32(texts.size());
         texts.push_back(firsts), cuts.push_back(cut);
     }
+}
+
+std::vector<u32> Trie::ranks_of(const u32* mask) const {
+    std::vector<u32> out;
+    u32 count = 0;
+    for (u32 i = 0; i < words(); ++i) count += u32(std::popcount(mask[i]));
+    out.reserve(count);
+    if (count > words()) {  // sooner than sorted
+        for (u32 r = 0; r < ranked.size(); ++r)
+            if (has_token(mask, ranked[r])) out.push_back(r);
+        return out;
+    }
+    each_in(mask, words(), [&](u32 t) {
+        if (rank_of[t] != NONE) out.push_back(rank_of[t]);
+    });
+    std::sort(out.begin(), out.end());
+    return out;
 }
 
 TokenSet Trie::tokens_of(const std::vector<std::pair<u32, u32>>& ranges) const {

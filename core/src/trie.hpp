@@ -8,6 +8,7 @@
 // characters, so that a walk can take such a subtree whole where every one of them leads back to the same state.
 #pragma once
 
+#include <bit>
 #include <optional>
 
 #include "bytes.hpp"
@@ -15,6 +16,12 @@
 namespace weft {
 
 inline void set_token(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
+// Calls visit(token).
+template <class Visit>
+void each_in(const u32* mask, u32 words, const Visit& visit) {
+    for (u32 i = 0; i < words; ++i)
+        for (u32 bits = mask[i]; bits; bits &= bits - 1) visit(i * 32 + u32(std::countr_zero(bits)));
+}
 inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
 
 struct TokenSet {  // a bit mask where large, a list where small
@@ -39,6 +46,7 @@ struct Trie {
     std::vector<u32> twin;    // per token: the next token with the same bytes, or NONE
     std::vector<u32> ranked;  // tokens in the order of their nodes, twins side by side
     std::vector<u32> rank;    // per node: how many of `ranked` stand before it; one longer than the nodes
+    std::vector<u32> rank_of; // per token: where it stands in `ranked`; NONE if it is not there
     std::vector<u64> below;   // per node: which kinds of bytes its subtree has, the node's own byte not counted
     u8 kind[256];             // of a byte: at most 64 kinds; signs have one each, letters that are treated alike share one
     std::vector<u8> utf8;     // per node: see step_utf8, if all below it goes on with well-formed UTF-8 that began with the token
@@ -69,6 +77,7 @@ struct Trie {
     void set_ranks(u32 from, u32 to, u32* mask) const {
         for (u32 k = from; k < to; ++k) set_token(mask, ranked[k]);
     }
+    std::vector<u32> ranks_of(const u32* mask) const;  // ascending
     TokenSet tokens_of(const std::vector<std::pair<u32, u32>>& ranges) const;  // of ranks
     void clear(u32 from, u32 to, u32* mask) const {
         for (u32 k = rank[from]; k < rank[to]; ++k) mask[ranked[k] >> 5] &= ~(1u << (ranked[k] & 31));
@@ -85,8 +94,7 @@ struct Trie {
 class Wanted {
   public:
     Wanted(const Trie& t, const u32* only) : trie(t), all(!only) {  // without `only` all are wanted
-        for (u32 r = 0; only && r < t.ranked.size(); ++r)
-            if (has_token(only, t.ranked[r])) ranks.push_back(r);
+        if (only) ranks = t.ranks_of(only);
     }
     // Whether one of them ends at the nodes n..end - 1. What is asked about never lies before what was asked about.
     bool any(u32 n, u32 end) {

@@ -47,6 +47,27 @@ u32 WordSets::of(const std::string* from, const std::string* to, std::size_t at)
     return intern(edges.data(), edges.size());
 }
 
+u32 WordSets::of(const Trie& trie, const u32* mask) {
+    const std::vector<u32> ranks = trie.ranks_of(mask);
+    return ranks.empty() ? NOTHING : of(trie, ranks.data(), ranks.data() + ranks.size(), 0, tokens);
+}
+
+// Tokens by their ranks, all below a node, where the vocabulary has `set`; calls itself as deep as the longest word.
+u32 WordSets::of(const Trie& trie, const u32* from, const u32* to, u32 node, u32 set) {
+    if (u32(to - from) == trie.rank[trie.end[node]] - trie.rank[node]) return set;
+    std::vector<u64> edges;
+    if (*from < trie.rank[node + 1]) edges.push_back(ENDS);
+    while (from != to && *from < trie.rank[node + 1]) ++from;
+    for (u32 k = trie.kid_at[node], edge = ends(set); from != to; ++k, ++edge) {
+        const u32 kid = trie.kid[k], past = trie.rank[trie.end[kid]];
+        if (*from >= past) continue;
+        const u32* end = std::lower_bound(from, to, past);
+        edges.push_back((u64(trie.kid_byte[k]) + 1) << 32 | of(trie, from, end, kid, u32(sets.begin(set)[edge])));
+        from = end;
+    }
+    return intern(edges.data(), edges.size());
+}
+
 u32 WordSets::tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u32 node) {
     std::vector<u64> edges;
     if (node && trie.token[node] != NONE) edges.push_back(ENDS);

@@ -27,6 +27,7 @@ class WordSets {
     u32 word(std::string_view bytes) { return behind(bytes, EMPTY_WORD); }
     u32 behind(std::string_view bytes, u32 set);  // the words of a set, with these bytes before each
     u32 of(std::vector<std::string>& words);  // sorts them
+    u32 of(const Trie& trie, const u32* mask);  // tokens of the vocabulary; what it holds whole below a node costs nothing
     // Tokens of at most `longest` bytes, all of which are `allowed`.
     u32 tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u32 node = 0);
     u32 special(u32 index) { return edge(SPECIAL + index, EMPTY_WORD); }
@@ -54,6 +55,7 @@ class WordSets {
     }
     u32 intern(const u64* edges, std::size_t n);
     u32 of(const std::string* from, const std::string* to, std::size_t at);
+    u32 of(const Trie& trie, const u32* from, const u32* to, u32 node, u32 set);
 
     const u8* kind;
     SpanPool<u64> sets;

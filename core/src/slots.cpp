@@ -426,11 +426,12 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
 
 // Whether any bytes in the slots from an element on can complete a state; those in which a character is to be completed hold tokens.
 bool Solver::may_go_on(std::size_t element, u32 state, std::map<std::size_t, std::shared_ptr<Suffix>>& rest) {
-    auto inside_character = [&] {
-        for (u32 b = 0; b < 0x80; ++b)
-            if (constraint->engine->step(state, u8(b))) return false;
-        return true;
+    auto reads = [&](u32 from, u32 to) {
+        for (u32 b = from; b < to; ++b)
+            if (constraint->engine->step(state, u8(b))) return true;
+        return false;
     };
+    auto inside_character = [&] { return !reads(0, 0x80) && reads(0x80, 0x100); };
     while (element < stop && state != 0 && (elements[element].kind != Element::Slot || inside_character())) {
         if (is_end(elements[element])) return constraint->engine->complete(state);
         state = elements[element].kind == Element::Slot ? any_token(state, false) : read(element, state);

@@ -10,7 +10,8 @@ namespace weft {
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
 constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
-constexpr u32 FEW_TOKENS = 1'000;  // which are sooner tried one by one than in groups
+constexpr u32 FEW_TOKENS = 128;   // one in so many tokens are few, and sooner tried one by one than in groups
+constexpr u32 LEAST_FEW = 4;
 constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tokens are told apart
 
 namespace {
@@ -112,7 +113,7 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
     const u32 state = any_before(element);
     bool joining = !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
     if (joining) try_now([&] { keep_joining(element, state, doubtful); });
-    if (settle() >= FEW_TOKENS) {
+    if (!are_few(settle())) {
         try {
             const auto& all = levels->all_picks();
             const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
@@ -168,7 +169,7 @@ void Solver::add_near(std::size_t element, u32* out) {
     allow(BRIEF);
     for (u32 least : {hiding().blank, hiding().few}) {
         add_near(element, least, out);
-        if (count_tokens(tokens_left(out, nullptr)) < FEW_TOKENS) return;
+        if (are_few(count_tokens(tokens_left(out, nullptr)))) return;
     }
 }
 
@@ -192,8 +193,8 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));
     auto left = tokens_left(out, nullptr);
-    for (auto part = parts.begin(); part != parts.end() && count_tokens(left) > FEW_TOKENS; ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
-    if (count_tokens(left) <= FEW_TOKENS)
+    for (auto part = parts.begin(); part != parts.end() && !are_few(count_tokens(left)); ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
+    if (are_few(count_tokens(left)))
         each_in(left.data(), u32(left.size()), [&](u32 t) {
             const u32 word = tables->moves->words.word(*constraint->vocabulary->texts[t]);
             if (std::any_of(parts.begin(), parts.end(), [&](auto& part) { return lives(near, pick, part.places, word); })) set_token(out, t);
@@ -206,7 +207,7 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
 std::vector<u32> Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, u32 most, const std::function<bool(u32)>& goes_on) {
     const Trie& trie = *constraint->vocabulary->trie;
     std::vector<u32> left = tokens;
-    if (count_tokens(tokens) >= FEW_TOKENS)
+    if (!are_few(count_tokens(tokens)))
         for (auto& some : classes_of(state, tokens, left)) {
             const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
             if (to && goes_on(to)) unite(out, some);
@@ -265,7 +266,9 @@ std::vector<u32> Solver::lexical_states(u32 state) {
 void Solver::add_inner(Levels& some, const Part& part, std::size_t pick, u32* out) {
     Moves& moves = *tables->moves;
     const std::size_t behind = pick + 1 - left_out(some);
-    const u32 lexes = moves.place(part.places[0].open).lexes, words = constraint->vocabulary->words();
+    const auto [first, after, lexes] = moves.place(part.places[0].open);
+    if (first == END && !moves.lexer) return;  // nothing is open there
+    const u32 words = constraint->vocabulary->words();
     for (std::size_t k = 0; k < moves.states().size(lexes); ++k)
         for (auto& group : tables->inner->of(moves.states().begin(lexes)[k]).inner) {
             auto follows = [&](const Place& p) {
@@ -319,6 +322,8 @@ std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) {
 
 // Whether nothing is saved when they are read as a set of their own.
 bool Solver::are_many(const std::vector<u32>& tokens) const { return count_tokens(tokens) >= constraint->vocabulary->size() / SHARE; }
+
+bool Solver::are_few(u32 count) const { return count < constraint->vocabulary->size() / FEW_TOKENS + LEAST_FEW; }
 
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
@@ -416,7 +421,7 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
     std::map<std::size_t, std::shared_ptr<Suffix>> rest;  // the elements from one on
     FlatMap known;
     u64 different = 0;
-    unite(joining.data(), add_where(state, tokens, joining.data(), FEW_TOKENS * 8, [&](u32 to) {
+    unite(joining.data(), add_where(state, tokens, joining.data(), constraint->vocabulary->size() / SHARE, [&](u32 to) {
         u32 yes = known.find(to);
         if (yes == NONE) known.put(to, yes = different++ > most || may_go_on(element + 1, to, rest));
         return yes != 0;

@@ -140,6 +140,7 @@ class Solver : private Reader {
     bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
     std::vector<u32> tokens_left(const u32* out, const u32* only);
+    bool are_few(u32 tokens) const;
     bool are_many(const std::vector<u32>& tokens) const;
     std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);

@@ -6,6 +6,7 @@ namespace weft {
 
 const InnerTokens::Groups& InnerTokens::of(u32 x) {
     if (u32 known = at.find(x); known != NONE) return found[known];
+    if (moves.counts(x) || used > MOST_BYTES) return ungrouped;
     at.put(x, u32(found.size()));
     found.push_back(find(x));
     used += found.back().others.bytes();
@@ -19,7 +20,6 @@ InnerTokens::Groups InnerTokens::find(u32 x) {
         u32 to, count;
         std::vector<std::pair<u32, u32>> ranks;
     };
-    if (moves.counts(x)) return {{}, {trie.all, {}}};
     std::vector<Ranges> by_end;
     Ranges others{NONE, 0, {}};
     FlatMap numbers;

@@ -7,13 +7,13 @@
 #pragma once
 
 #include "moves.hpp"
-#include "store.hpp"
+#include "trie.hpp"
 
 namespace weft {
 
 class InnerTokens {
   public:
-    InnerTokens(Moves& m, const Trie& t) : moves(m), trie(t) {}
+    InnerTokens(Moves& m, const Trie& t) : moves(m), trie(t), ungrouped{{}, {t.all, {}}} {}
 
     struct Group {
         u32 to;            // lexical state, see Moves
@@ -23,18 +23,21 @@ class InnerTokens {
         std::vector<Group> inner;  // the largest ones first
         TokenSet others;           // with which the lexeme may end, and of small groups; tokens that are nowhere cannot stand here
     };
-    // Found once for each state: a walk over the trie.
+    // Found once for each state: a walk over the trie. All tokens are others where a count is kept, so that each leads somewhere else, and
+    // once the tables are full.
     const Groups& of(u32 x);
     std::size_t bytes() const { return used; }
 
   private:
     static constexpr std::size_t MOST = 64;    // groups of one state
+    static constexpr std::size_t MOST_BYTES = std::size_t(64) << 20;
     Groups find(u32 x);
 
     Moves& moves;
     const Trie& trie;
     FlatMap at;
     std::deque<Groups> found;
+    const Groups ungrouped;
     std::size_t used = 0;
 };
 

@@ -110,9 +110,10 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
         for (std::size_t i = 0; i < doubtful.size(); ++i) doubtful[i] &= ~found[i];
         return count_tokens(doubtful);
     };
-    const u32 state = any_before(element);
-    bool joining = !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
-    if (joining) try_now([&] { keep_joining(element, state, doubtful); });
+    u32 state = NONE;  // with too many readings to look at
+    try_now([&] { state = any_before(element); });
+    bool joining = state == NONE || !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
+    if (joining && state != NONE) try_now([&] { keep_joining(element, state, doubtful); });
     if (!are_few(settle())) {
         try {
             const auto& all = levels->all_picks();
@@ -122,7 +123,7 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
         } catch (const LimitFault&) {
             allow_all(), alive.clear();  // was about other fillings
         }
-        if (!joining) keep_most(element, state, doubtful);
+        if (!joining) try_now([&] { keep_most(element, state, doubtful); });
         settle();
         try_now([&] { least_mask(element, found, doubtful.data()); });
     }

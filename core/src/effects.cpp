@@ -69,8 +69,7 @@ void Effects::make_plan(u32 part) {
         if (n == NONE || !gone[lexer.scan.class_of[b]]) continue;
         u32 from = trie.rank[n], to = trie.rank[trie.end[n]];
         tokens += to - from;
-        if (!p.removed.empty() && p.removed.back().second == from) p.removed.back().second = to;
-        else p.removed.emplace_back(from, to);
+        add_range(p.removed, from, to);
     }
     if (tokens > FEW_TOKENS) {
         auto same = std::find_if(kept.begin(), kept.end(), [&](auto& k) { return k.first == gone; });
@@ -166,9 +165,7 @@ void Effects::put(u32 path, u32 live, u32 from, u32 to) {
             gathered.push_back({path, live, {}});
         }
     }
-    auto& ranges = gathered[last_group].ranges;
-    if (!ranges.empty() && ranges.back().second == from) ranges.back().second = to;
-    else ranges.emplace_back(from, to);
+    add_range(gathered[last_group].ranges, from, to);
 }
 
 // All tokens below the root's child `top`, whose byte led to x.
@@ -239,9 +236,7 @@ EffectTree Effects::grow() {
         u32 n = u32(t.nodes.size());
         t.nodes.push_back({paths[p].second, 0, parent, u32(t.groups.size())});
         auto g = std::lower_bound(order.begin(), order.end(), std::make_pair(p, 0u));
-        for (; g != order.end() && g->first == p; ++g) {
-            t.groups.push_back({gathered[g->second].live, trie.tokens_of(gathered[g->second].ranges)});
-        }
+        for (; g != order.end() && g->first == p; ++g) t.groups.push_back({gathered[g->second].live, trie.tokens_of(gathered[g->second].ranges)});
         auto c = std::lower_bound(children.begin(), children.end(), std::make_pair(p, 0u));
         for (; c != children.end() && c->first == p; ++c) stack.emplace_back(c->second, n);
     }

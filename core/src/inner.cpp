@@ -1,6 +1,6 @@
 #include "inner.hpp"
 
-#include "loops.hpp"
+#include "walk.hpp"
 
 namespace weft {
 
@@ -15,48 +15,35 @@ const InnerTokens::Groups& InnerTokens::of(u32 x) {
 }
 
 InnerTokens::Groups InnerTokens::find(u32 x) {
-    constexpr u32 LARGE = 64;  // nodes of a subtree for which it pays to look at all bytes of a state
+    constexpr u32 MAY_END = NONE - 1;  // the state after bytes with which the lexeme may end, whatever follows
     struct Ranges {
-        u32 to, count;
-        std::vector<std::pair<u32, u32>> ranks;
+        u32 to, count = 0;
+        std::vector<std::pair<u32, u32>> ranks{};
     };
-    std::vector<Ranges> by_end;
-    Ranges others{NONE, 0, {}};
+    std::vector<Ranges> inner;
+    Ranges others{MAY_END};
     FlatMap numbers;
-    Loops loops(trie, [&](u32 from, u8 b) {
+    auto step = [&](u32 from, u8 b) {
+        if (from == MAY_END) return MAY_END;
         const auto [to, ends] = moves.inside(from, b);
-        return ends || to == NONE ? DEAD : to;
-    });
-    auto add = [](Ranges& r, u32 from, u32 to) {
-        r.count += to - from;
-        if (!r.ranks.empty() && r.ranks.back().second == from) r.ranks.back().second = to;
-        else if (from < to) r.ranks.emplace_back(from, to);
+        return ends ? MAY_END : to;
     };
-    std::vector<std::pair<u32, u32>> path{{trie.nodes(), x}};  // (end of a subtree, state)
-    for (u32 n = 1; n < trie.nodes();) {
-        while (n >= path.back().first) path.pop_back();
-        const u32 end = trie.end[n];
-        const auto [to, ends] = moves.inside(path.back().second, trie.byte[n]);
-        if (ends || to == NONE) {
-            if (ends) add(others, trie.rank[n], trie.rank[end]);
-            n = end;
-            continue;
-        }
-        const bool whole = end - n > LARGE && loops.hold(n, to);
-        const u32 last = whole ? end : n + 1;
-        if (trie.rank[n] < trie.rank[last]) {
-            u32 k = numbers.find(to);
-            if (k == NONE) numbers.put(to, k = u32(by_end.size())), by_end.push_back({to, 0, {}});
-            add(by_end[k], trie.rank[n], trie.rank[last]);
-        }
-        if (!whole) path.emplace_back(end, to);
-        n = last;
-    }
-    std::sort(by_end.begin(), by_end.end(), [](const Ranges& a, const Ranges& b) { return a.count > b.count; });
+    auto group = [&](u32 to) -> Ranges& {
+        if (to == MAY_END) return others;
+        u32 k = numbers.find(to);
+        if (k == NONE) numbers.put(to, k = u32(inner.size())), inner.push_back({to});
+        return inner[k];
+    };
+    each_token(trie, x, step, [&](u32 from, u32 end, u32 to) {
+        Ranges& r = group(to);
+        r.count += end - from;
+        add_range(r.ranks, from, end);
+    });
+    std::sort(inner.begin(), inner.end(), [](const Ranges& a, const Ranges& b) { return a.count > b.count; });
     Groups out;
-    for (std::size_t k = 0; k < by_end.size(); ++k)
-        if (k < MOST) out.inner.push_back({by_end[k].to, trie.tokens_of(by_end[k].ranks)});
-        else others.ranks.insert(others.ranks.end(), by_end[k].ranks.begin(), by_end[k].ranks.end());
+    for (std::size_t k = 0; k < inner.size(); ++k)
+        if (k < MOST) out.inner.push_back({inner[k].to, trie.tokens_of(inner[k].ranks)});
+        else others.ranks.insert(others.ranks.end(), inner[k].ranks.begin(), inner[k].ranks.end());
     out.others = trie.tokens_of(others.ranks);
     return out;
 }

@@ -42,9 +42,7 @@ std::vector<TokenGroup> Solver::groups(u32 state) {
         return out[k];
     };
     each_token(*constraint->engine, *constraint->vocabulary->trie, state, [&](u32 from_rank, u32 end, u32 to_state) {
-        auto& ranges = group(to_state).ranges;
-        if (!ranges.empty() && ranges.back().second == from_rank) ranges.back().second = end;
-        else ranges.emplace_back(from_rank, end);
+        add_range(group(to_state).ranges, from_rank, end);
     });
     for_each_special(state, [&](u32 token, u32 to_state) { group(to_state).specials.push_back(token); });
     return out;

@@ -126,10 +126,6 @@ void walk(const Trie& trie, u32 node, u32 q, const Step& step, const Loops& loop
 struct Store::Found {
     std::vector<std::pair<u32, u32>> inner;  // ranges
     std::vector<u32> exits;
-    void add(u32 from, u32 to) {
-        if (!inner.empty() && inner.back().second == from) inner.back().second = to;
-        else inner.emplace_back(from, to);
-    }
 };
 
 template <class Step, class Accept>
@@ -147,10 +143,10 @@ void Store::explore(u32 node, u32 q, const Step& step, const Accept& accepts, Fo
     walk(
         trie, node, q, step, loops,
         [&](u32 n, u32 s) {
-            found.add(n, n + 1);
+            add_range(found.inner, n, n + 1);
             if (accepts(s) && trie.end[n] > n + 1) found.exits.push_back(n);
         },
-        [&](u32 n, u32) { found.add(n, trie.end[n]); });
+        [&](u32 n, u32) { add_range(found.inner, n, trie.end[n]); });
 }
 
 Entry Store::build(const Terminal& t, u32 q, u32 node, bool may_mend) {
@@ -375,7 +371,7 @@ bool Store::build_counted(const Terminal& t, u32 q, u32 node, Entry& e) {
         u32 at = p.base + std::min(k + count, top) * n + p.dfa->start;
         u32 to = t.step(at, trie.byte[x]);
         if (to == DEAD) continue;
-        found.add(x, x + 1);
+        add_range(found.inner, x, x + 1);
         if (t.accepts(to) && trie.end[x] > x + 1) found.exits.push_back(x);
         explore(x, to, [&](u32 a, u8 b) { return t.step(a, b); }, [&](u32 a) { return t.accepts(a); }, found);
     }

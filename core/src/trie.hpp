@@ -24,6 +24,12 @@ void each_in(const u32* mask, u32 words, const Visit& visit) {
 }
 inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
 
+// Adds from..to - 1 to ascending ranges.
+inline void add_range(std::vector<std::pair<u32, u32>>& ranges, u32 from, u32 to) {
+    if (!ranges.empty() && ranges.back().second == from) ranges.back().second = to;
+    else ranges.emplace_back(from, to);
+}
+
 struct TokenSet {  // a bit mask where large, a list where small
     std::vector<u32> bits, list;
     void or_into(u32* mask, u32 words) const {

@@ -109,10 +109,7 @@ class ScannerlessEngine : public Engine {
         sort_unique(open);
         return f.unite(f.of(open), f.closure(done));
     }
-    u32 unite(const std::vector<u32>& states) override {
-        std::vector<u32> all = states;
-        return f.unite(all);
-    }
+    u32 unite(std::vector<u32>& states) override { return f.unite(states); }
     Frontiers& frontiers() override { return f; }
     // The tokens that stay inside a lexeme are taken whole, where it may end in the hole or goes on behind it from wherever it stands.
     // All others are tried.

@@ -54,7 +54,7 @@ class Engine {
     // A state as places: items of its frontiers, where q is a state of the terminal, or with a lexer one of the lexer; and back.
     virtual void places(u32 state, std::vector<Item>& out) = 0;
     virtual u32 state_at(std::vector<Item>& places) = 0;
-    virtual u32 unite(const std::vector<u32>& states) = 0;  // where the text stands in one of them
+    virtual u32 unite(std::vector<u32>& states) = 0;  // where the text stands in one of them; uses them up
     virtual Frontiers& frontiers() = 0;
     // ORs the byte tokens after which a state still joins what begins with a hole.
     virtual void add_mask(u32 state, class Suffix& suffix, u32* mask) = 0;

@@ -43,9 +43,9 @@ class Levels {
     Levels(std::shared_ptr<Moves> moves, std::shared_ptr<Stacks> stacks, std::vector<Place> start, std::vector<Pick> picks, Right right, u64 max_places);
     Levels(const Levels& before, std::vector<Pick> picks, std::size_t tail);  // the same canvas after some orders: same start, same right side
 
-    // The same canvas with other words in the elements from..to - 1, `at` one of them: only sentences that keep to the fronts of `before`
-    // from `to` on, or to those and what stands before `at` between; in the tail to the latter. So a yes is right and soon found, and a no
-    // says nothing.
+    // The same canvas with other words in elements before `to`, to be asked about from `at` on. Only sentences are found of which the stacks
+    // stand, from `to` on, in the fronts of `before`, and between `at` and `to` in those or in the front at `at`; in the tail, in the latter
+    // alone. So a yes is right and soon found, and a no says nothing.
     Levels(Levels& before, std::vector<Pick> picks, std::size_t at, std::size_t to);
 
     bool open();                                   // some filling is a sentence

@@ -166,7 +166,7 @@ class LexerEngine : public Engine {
         }
         return intern(out);
     }
-    u32 unite(const std::vector<u32>& states) override {
+    u32 unite(std::vector<u32>& states) override {
         std::vector<Config> all;
         for (u32 s : states) all.insert(all.end(), pool.begin(s), pool.begin(s) + pool.size(s));
         return intern(all);

@@ -1,7 +1,5 @@
 // Solver: which tokens may stand in a slot, by the levels of its canvas. Exactly, or, where that would take long, between what a few
 // fillings of the other slots let stand and what any bytes in place of them do.
-#include <bit>
-
 #include "solver.hpp"
 #include "walk.hpp"
 
@@ -10,7 +8,7 @@ namespace weft {
 constexpr u64 STEPS_A_STATE = 10;  // that one mask may take where fillings are tried
 constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
-constexpr u32 FEW_TOKENS = 128;   // one in so many tokens are few, and sooner tried one by one than in groups
+constexpr u32 FEW_TOKENS = 128;    // one in so many tokens, and a few more, are few: sooner tried one by one than in groups
 constexpr u32 LEAST_FEW = 4;
 constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tokens are told apart
 
@@ -68,21 +66,18 @@ void Solver::slot_mask(std::size_t element, u32* out) {
     if (ends_before(element)) {
         for (u32 e : constraint->vocabulary->eos) set_token(out, e);
     } else if (!ways.open || !constraint->special_ids.empty()) {  // special tokens are no bytes
-        add_exactly(element, out);
+        add_exactly(pick_of[element], out, nullptr);
+        add_ends(*levels, pick_of[element], out);
     } else {
         try_now([&] { add_near(element, out); });
-        std::vector<u32> found(out, out + constraint->vocabulary->words());
-        if (const auto left = tokens_left(out, nullptr); count_tokens(left) > 0) add_tokens_between(element, left, found.data());
-        add_ends_between(element, found.data());
-        std::copy(found.begin(), found.end(), out);
+        if (const auto left = tokens_left(out, nullptr); count_tokens(left) > 0) add_tokens_between(element, left, out);
+        add_ends_between(element, out);
         allow_all();
     }
 }
 
-void Solver::add_exactly(std::size_t element, u32* out) {
-    std::size_t pick = pick_of[element];
-    add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, out, nullptr);
-    add_ends(*levels, pick, out);
+void Solver::add_exactly(std::size_t pick, u32* out, const u32* only) {
+    add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, out, only);
 }
 
 const std::vector<u32>& Solver::readable() {
@@ -112,15 +107,11 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
     try_now([&] { state = any_before(element); });
     bool joining = state == NONE || !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
     if (joining && state != NONE) try_now([&] { keep_joining(element, state, doubtful); });
-    if (!are_few(settle())) {
-        try {
-            const auto& all = levels->all_picks();
-            const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
-            allow(open <= FEW_SLOTS ? 3 : BRIEF);
-            return add_tokens(*levels, pick < tail ? levels->living(pick) : levels->front(pick), pick, found, doubtful.data());
-        } catch (const LimitFault&) {
-            allow_all(), alive.clear();  // was about other fillings
-        }
+    settle();
+    if (!are_few(doubtful)) {
+        const auto& all = levels->all_picks();
+        const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
+        if (try_now([&] { allow(open <= FEW_SLOTS ? 3 : BRIEF), add_exactly(pick, found, doubtful.data()); })) return;
         if (!joining) try_now([&] { keep_most(element, state, doubtful); });
         settle();
         try_now([&] { least_mask(element, found, doubtful.data()); });
@@ -152,14 +143,17 @@ void Solver::add_ends_between(std::size_t element, u32* found) {
         for (u32 e : ends) set_token(found, e);
 }
 
-// For what only saves work.
+// For what only saves work: whether it was done within its limits.
 template <class Ask>
-void Solver::try_now(const Ask& ask) {
+bool Solver::try_now(const Ask& ask) {
+    bool done = true;
     try {
         ask();
     } catch (const LimitFault&) {
+        done = false;
     }
-    allow_all(), alive.clear();
+    allow_all(), alive.clear();  // was about other fillings
+    return done;
 }
 
 // Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open, or blanks in
@@ -168,7 +162,7 @@ void Solver::add_near(std::size_t element, u32* out) {
     allow(BRIEF);
     for (u32 least : {hiding().blank, hiding().few}) {
         add_near(element, least, out);
-        if (are_few(count_tokens(tokens_left(out, nullptr)))) return;
+        if (are_few(tokens_left(out, nullptr))) return;
     }
 }
 
@@ -182,7 +176,7 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
         for (std::size_t k = tail; k < picks; ++k) picked[k].words = tables->tokens.blank;
     auto widen = [&](std::size_t k) {
         if (all[k].words != tables->tokens.any) return false;
-        picked[k].words = hiding().steps()[std::max(hiding().step_of(least), tables->tokens.step_of(picked[k].words))];
+        picked[k].words = hiding(picked[k].words, hiding().step_of(least));
         return true;
     };
     std::size_t to = pick + 1;
@@ -192,8 +186,8 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));
     auto left = tokens_left(out, nullptr);
-    for (auto part = parts.begin(); part != parts.end() && !are_few(count_tokens(left)); ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
-    if (are_few(count_tokens(left)))
+    for (auto part = parts.begin(); part != parts.end() && !are_few(left); ++part) add_inner(near, *part, pick, out), left = tokens_left(out, nullptr);
+    if (are_few(left))
         each_in(left.data(), u32(left.size()), [&](u32 t) {
             const u32 word = tables->moves->words.word(*constraint->vocabulary->texts[t]);
             if (std::any_of(parts.begin(), parts.end(), [&](auto& part) { return lives(near, pick, part.places, word); })) set_token(out, t);
@@ -206,7 +200,7 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
 std::vector<u32> Solver::add_where(u32 state, const std::vector<u32>& tokens, u32* out, u32 most, const std::function<bool(u32)>& goes_on) {
     const Trie& trie = *constraint->vocabulary->trie;
     std::vector<u32> left = tokens;
-    if (!are_few(count_tokens(tokens)))
+    if (!are_few(tokens))
         for (auto& some : classes_of(state, tokens, left)) {
             const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
             if (to && goes_on(to)) unite(out, some);
@@ -308,6 +302,9 @@ const FewTokens& Solver::hiding() {
     return *known;
 }
 
+// The same step of the tokens that are tried, or a later one, with those that open and close lexemes.
+u32 Solver::hiding(u32 words, std::size_t least) { return hiding().steps()[std::max(least, tables->tokens.step_of(words))]; }
+
 u64 Solver::steps() const { return tables->moves->steps() + tables->stacks->steps(); }
 
 u32 Solver::words_of(const std::vector<u32>& tokens) { return tables->moves->words.of(*constraint->vocabulary->trie, tokens.data()); }
@@ -322,7 +319,7 @@ std::vector<u32> Solver::tokens_left(const u32* out, const u32* only) {
 // Whether nothing is saved when they are read as a set of their own.
 bool Solver::are_many(const std::vector<u32>& tokens) const { return count_tokens(tokens) >= constraint->vocabulary->size() / SHARE; }
 
-bool Solver::are_few(u32 count) const { return count < constraint->vocabulary->size() / FEW_TOKENS + LEAST_FEW; }
+bool Solver::are_few(const std::vector<u32>& tokens) const { return count_tokens(tokens) < constraint->vocabulary->size() / FEW_TOKENS + LEAST_FEW; }
 
 // Of some tokens (null: of all) those that lead from one of the places before a slot to where a sentence can follow. Part by part: each
 // part of the places is asked about the tokens only that no part before it allows, if it allows any of them at all.
@@ -363,7 +360,7 @@ void Solver::least_mask(std::size_t element, u32* out, const u32* only) {
     auto picked = ways.open->all_picks();
     const auto& all = levels->all_picks();
     for (std::size_t k = 0; k < picks; ++k)
-        if (all[k].words == tables->tokens.any) picked[k].words = hiding().steps()[tables->tokens.step_of(picked[k].words)];
+        if (all[k].words == tables->tokens.any) picked[k].words = hiding(picked[k].words, 0);
     picked[pick].words = tables->tokens.any;
     Levels near(*ways.open, picked, tail);
     // Each part of the places by itself: the first one, inside of a comment mostly, allows nearly all tokens, and what few tokens are left

@@ -84,9 +84,10 @@ class Solver : private Reader {
         u32 fan = 0;                               // bytes with which its lexemes may go on
     };
     const FewTokens& hiding();
+    u32 hiding(u32 words, std::size_t least);
     const std::vector<u32>& readable();
     template <class Ask>
-    void try_now(const Ask& ask);
+    bool try_now(const Ask& ask);
     void add_near(std::size_t element, u32* out);
     void add_near(std::size_t element, u32 least, u32* out);
     std::vector<u32> add_where(u32 state, const std::vector<u32>& tokens, u32* out, u32 most, const std::function<bool(u32)>& goes_on);
@@ -133,14 +134,14 @@ class Solver : private Reader {
     std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
     void slot_mask(std::size_t element, u32* out);
-    void add_exactly(std::size_t element, u32* out);
+    void add_exactly(std::size_t pick, u32* out, const u32* only);
     void add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found);
     void add_ends_between(std::size_t element, u32* found);
     u64 steps() const;                             // that the tables of canvases have taken
     bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);
     u32 words_of(const std::vector<u32>& tokens);  // of a mask
     std::vector<u32> tokens_left(const u32* out, const u32* only);
-    bool are_few(u32 tokens) const;
+    bool are_few(const std::vector<u32>& tokens) const;
     bool are_many(const std::vector<u32>& tokens) const;
     std::size_t left_out(const Levels& some) const { return picks - some.all_picks().size(); }  // picks before its first element
     void add_tokens(Levels& some, const std::vector<Place>& places, std::size_t pick, u32* out, const u32* only);

@@ -3,7 +3,6 @@
 #include "bytes.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace weft {

@@ -16,13 +16,13 @@
 namespace weft {
 
 inline void set_token(u32* mask, u32 token) { mask[token >> 5] |= 1u << (token & 31); }
+inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
 // Calls visit(token).
 template <class Visit>
 void each_in(const u32* mask, u32 words, const Visit& visit) {
     for (u32 i = 0; i < words; ++i)
         for (u32 bits = mask[i]; bits; bits &= bits - 1) visit(i * 32 + u32(std::countr_zero(bits)));
 }
-inline bool has_token(const u32* mask, u32 token) { return mask[token >> 5] >> (token & 31) & 1; }
 
 // Adds from..to - 1 to ascending ranges.
 inline void add_range(std::vector<std::pair<u32, u32>>& ranges, u32 from, u32 to) {
@@ -35,7 +35,7 @@ struct TokenSet {  // a bit mask where large, a list where small
     void or_into(u32* mask, u32 words) const {
         if (!bits.empty())
             for (u32 i = 0; i < words; ++i) mask[i] |= bits[i];
-        for (u32 t : list) mask[t >> 5] |= 1u << (t & 31);
+        for (u32 t : list) set_token(mask, t);
     }
     bool is_in(const u32* mask, u32 words) const {
         for (u32 i = 0; i < words && !bits.empty(); ++i)

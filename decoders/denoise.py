@@ -24,7 +24,7 @@ from weft.decoders.picture import History, Step
 from weft.decoders.policies import BlockSchedule, CommitPolicy, FixedBlocks, Prediction, TopK, full_canvas, proposal
 from weft.decoders.policies.prediction import wanted
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.sampling import allowed_ids, apply_mask, gumbel, seeded
+from weft.decoders.sampling import allowed_ids, apply_mask, gumbel, seeded, wait_for
 from weft.decoders.solving import CanvasConstraint, CanvasSolver, Floats, Mask, Tokens, require_open
 from weft.errors import BudgetExceeded, VocabularyError, WeftError
 from weft.infill.canvas import Canvas, Hole
@@ -226,12 +226,19 @@ class _Run:
         return forced
 
     def forward(self) -> torch.Tensor:
-        """The model's scores of every position of the canvas, (length, vocab)."""
+        """The model's scores of every position of the canvas, (length, vocab).
+
+        An accelerator may still be at work on them: masks are found meanwhile.
+        """
         with self.clock.time("model"):
             tokens = self.prompt + [self.dlm.mask_id if x is None else x for x in self.ids]
             logits = self.dlm.logits(tokens)[len(self.prompt) :]
         self.model_calls += 1
         return logits
+
+    def _wait_for(self, logits: torch.Tensor) -> None:
+        with self.clock.time("model"):
+            wait_for(logits)
 
     def step(self, logits: torch.Tensor, policy: CommitPolicy, window: range, step: int, open_at_entry: int) -> None:
         prediction, tokens = self._predict(logits, window, step, open_at_entry)
@@ -274,6 +281,7 @@ class _Run:
                 token[position], confidence[position], row = found
                 chunks.append(([position], row))
         is_open[positions] = True
+        self._wait_for(logits)
         with self.clock.time("sampling"):
             for first in range(0, len(positions), _ROWS_AT_ONCE):
                 at = positions[first : first + _ROWS_AT_ONCE]
@@ -318,6 +326,7 @@ class _Run:
 
         With Gumbel noise the order is one of draws without replacement: the first that fits is a draw under the mask.
         """
+        self._wait_for(logits)
         with self.clock.time("sampling"):
             row = _finite(logits[[position]])  # (1, vocab)
             order = gumbel(row, self.temperature, self._noise(row.device))[0].topk(min(_TRIES_UNMASKED, row.shape[1]))
@@ -368,6 +377,7 @@ class _Run:
 
     def finish(self, logits: torch.Tensor) -> None:
         """Fills all open slots by the last forward pass: the best joint filling, or a sample of it."""
+        self._wait_for(logits)
         with self.clock.time("constraint"):
             width = min(logits.shape[-1], self.vocabulary.size)
             scores = _finite(logits[:, :width]).cpu().numpy()

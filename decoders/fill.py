@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from weft.decoders.models import CausalModel
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.sampling import Sampling, allowed_ids, seeded
+from weft.decoders.sampling import Sampling, allowed_ids, seeded, wait_for
 from weft.decoders.solving import CanvasConstraint, CanvasSolver, Tokens, require_open
 from weft.errors import BudgetExceeded, WeftError
 from weft.infill.canvas import Canvas, Hole
@@ -165,7 +165,7 @@ class _Writer:
             same += 1
         if same < len(self.read):
             self.state.crop(same)
-        row = self.state.feed(tokens[same:])[-1]
+        row = wait_for(self.state.feed(tokens[same:])[-1])
         self.read = list(tokens)
         self.model_calls += 1
         self.model_s += time.perf_counter() - start

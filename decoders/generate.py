@@ -16,7 +16,7 @@ import numpy as np
 
 from weft.decoders.models import CausalModel
 from weft.decoders.result import Result, Stop, Timings
-from weft.decoders.sampling import Sampling, allowed_ids, seeded
+from weft.decoders.sampling import Sampling, allowed_ids, seeded, wait_for
 from weft.errors import BudgetExceeded, WeftError
 from weft.grammar.vocabulary import Vocabulary
 
@@ -182,7 +182,7 @@ class Stream:
         if self._matcher.is_complete and self._ends.issuperset(legal[: len(self._ends) + 1].tolist()):
             self._stop = Stop.COMPLETE  # whichever end token it would be
             return
-        row = self._state.feed(self._unread)[-1]
+        row = wait_for(self._state.feed(self._unread)[-1])
         self._unread = []
         self._calls += 1
         scored = time.perf_counter()

@@ -60,6 +60,14 @@ def apply_mask(logits: torch.Tensor, mask: Mask) -> torch.Tensor:
     return logits
 
 
+def wait_for(scores: torch.Tensor) -> torch.Tensor:
+    """`scores` once they are there: an accelerator computes them while Python goes on, and whoever first reads them
+    waits. Called on the model's clock, so that no other one counts its work."""
+    if scores.device.type not in ("cpu", "meta"):
+        torch.accelerator.synchronize(scores.device)
+    return scores
+
+
 def _bits(words: torch.Tensor) -> torch.Tensor:
     """int32 (..., words) -> bool (..., words * 32), where the words are."""
     shifts = torch.arange(32, device=words.device, dtype=torch.int32)

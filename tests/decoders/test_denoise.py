@@ -164,7 +164,9 @@ def test_the_same_seed_gives_the_same_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "policy", [TopK(1), TopK(3), TopK(steps=2), Threshold(0.4), Factor(2.0), EntropyBudget(1.0), Dream(3)], ids=str
+    "policy",
+    [TopK(1), TopK(3), TopK(steps=2), Threshold(0.4), Factor(2.0), EntropyBudget(1.0), Dream(3)],
+    ids=lambda policy: type(policy).__name__,
 )
 @pytest.mark.parametrize("block", [None, 3])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -162,13 +162,14 @@ void Solver::add_near(std::size_t element, u32* out) {
     allow(BRIEF);
     for (u32 least : {hiding().blank, hiding().few}) {
         add_near(element, least, out);
-        if (are_few(tokens_left(out, nullptr))) return;
+        if (count_tokens(tokens_left(out, nullptr)) == 0) return;
     }
 }
 
 // With at least some tokens in the nearest slots.
 void Solver::add_near(std::size_t element, u32 least, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
+    constexpr std::size_t REST = 2;  // and so many that follow at once: the rest of a character comes before what ends its lexeme
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
     auto picked = ways.open->all_picks();
@@ -179,9 +180,10 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
         picked[k].words = hiding(picked[k].words, hiding().step_of(least));
         return true;
     };
-    std::size_t to = pick + 1;
-    for (std::size_t k = pick, slots = 0; k-- > 0 && slots < NEAR;) slots += widen(k);
-    for (std::size_t slots = 0; to < picks && slots < NEAR; ++to) slots += widen(to);
+    std::size_t to = pick + 1, slots = 0;
+    for (std::size_t k = pick; k-- > 0 && slots < NEAR;) slots += widen(k);
+    for (slots = 0; to < picks && slots < NEAR; ++to) slots += widen(to);
+    for (; to < picks && slots < NEAR + REST && widen(to); ++to) ++slots;
     picked[pick].words = tables->tokens.any;
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));

@@ -157,11 +157,15 @@ class Solver:
         out = {}
         state = self._states[-1]
         for position, element in enumerate(self._places):
-            if state[element][0] == SLOT and not self._is_free(element):
-                mask = self.mask(position)
-                words = np.flatnonzero(mask)
-                if len(words) == 1 and int(mask[words[0]]).bit_count() == 1:
-                    out[position] = int(words[0]) * 32 + int(mask[words[0]]).bit_length() - 1
+            if state[element][0] != SLOT:
+                continue
+            try:
+                token = self._analysis().forced(element)
+            except BudgetExceeded:
+                self.unknown += 1
+                continue
+            if token is not None:
+                out[position] = token
         return out
 
     def admit(self, proposals: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -268,12 +272,6 @@ class Solver:
         return twin
 
     # Inside
-
-    def _is_free(self, element: int) -> bool:
-        try:
-            return bool(self._analysis().is_free(element))
-        except BudgetExceeded:
-            return False
 
     def _analysis(self, state: tuple[Element, ...] | None = None) -> _core.Solver:
         state = self._states[-1] if state is None else state

@@ -408,7 +408,11 @@ NB_MODULE(_core, m) {
             return out;
         })
         .def("admit", &Solver::admit, nb::call_guard<nb::gil_scoped_release>())
-        .def("is_free", &Solver::is_free, "element"_a, nb::call_guard<nb::gil_scoped_release>())
+        .def("forced", [](Solver& self, u32 element) -> std::optional<u32> {
+            nb::gil_scoped_release release;
+            const u32 token = self.forced(element);
+            return token == NONE ? std::nullopt : std::optional(token);
+        }, "element"_a)
         .def("can_close", &Solver::can_close, "element"_a, nb::call_guard<nb::gil_scoped_release>())
         .def("witness", [](Solver& self) {
             std::string s;

@@ -174,7 +174,9 @@ void Levels::look_right(std::size_t i) {
     std::size_t from = picks.size();
     if (side.tail < from) {
         const auto& places = front(side.tail);
-        if (std::all_of(places.begin(), places.end(), [&](const Place& p) { return side.surely(p.open, p.stacks, picks.size() - side.tail); })) from = std::max(i, side.tail);
+        auto ends = [&](const Place& p) { return side.surely(p.open, p.stacks, picks.size() - side.tail); };
+        surely_only = side.suffices && std::any_of(places.begin(), places.end(), [&](const Place& p) { return ends(p) != Stacks::NOTHING; });
+        if (surely_only || std::all_of(places.begin(), places.end(), [&](const Place& p) { return ends(p) == p.stacks; })) from = std::max(i, side.tail);
     }
     for (std::size_t k = from + 1; k-- > i;) {
         if (right[k]) continue;
@@ -234,7 +236,8 @@ u32 Levels::live_some(std::size_t i, u32 opens) {
 
 u32 Levels::kept(std::size_t i, u32 open, u32 node) {
     if (i == picks.size()) return side.joins ? side.joins(open, node) : finished(open, node);
-    if (i >= side.tail && side.surely(open, node, picks.size() - i)) return node;
+    if (i >= side.tail)
+        if (const u32 part = side.surely(open, node, picks.size() - i); part == node || surely_only) return part;
     u32 out = picks[i].may_end ? finished(open, node) : u32(Stacks::NOTHING);
     return stacks->unite(out, kept(i, open, node, picks[i].words));
 }

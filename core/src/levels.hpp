@@ -37,7 +37,8 @@ class Levels {
     struct Right {
         Joins joins;       // empty where nothing stands to the right
         std::size_t tail;  // from this element on there are slots only, and end tokens may fill them
-        std::function<bool(u32 open, u32 stacks, u64 tokens)> surely;  // with each of the stacks the text can end within so many tokens
+        std::function<u32(u32 open, u32 stacks, u64 tokens)> surely;  // the part of the stacks with which the text can end within so many tokens
+        bool suffices = false;  // whether these are enough, if there are any before the tail: then a yes is soon found, and a no says nothing
     };
     // start: where the text stands before element 0. max_places: over all fronts.
     Levels(std::shared_ptr<Moves> moves, std::shared_ptr<Stacks> stacks, std::vector<Place> start, std::vector<Pick> picks, Right right, u64 max_places);
@@ -98,6 +99,7 @@ class Levels {
     std::vector<std::shared_ptr<Front>> wide;      // of a canvas before that allowed more: the live parts are parts of these
     std::vector<std::shared_ptr<Live>> right;      // null where not known
     std::size_t changed = 0;                       // no live part of elements before this one is known
+    bool surely_only = false;                      // see Right
     FlatMap final_parts;
     u64 max_places, count = 0;
     u32 depth = 0;

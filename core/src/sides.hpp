@@ -49,23 +49,37 @@ class Side {
     std::map<std::pair<u32, u32>, std::map<u32, u32>> parts;  // (set of spots, state) -> stacks -> part of them
 };
 
-// How near the end of the text surely is, whatever lies on the stack.
+// With which of some stacks the end of the text is surely near enough.
 struct Ending {
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Constraint> constraint;
     static constexpr u32 FAR = Distance::FAR, DEEP = 1'000;
 
-    bool operator()(u32 open, u32 node, u64 tokens) const {
-        if (!constraint->budget->spells_all()) return false;
+    u32 operator()(u32 open, u32 node, u64 tokens) const {
+        if (!constraint->budget->spells_all()) return Stacks::NOTHING;
         auto [term, ret, lexes] = tables->moves->place(open);
-        if (term == END) return tables->moves->may_end(open);
-        u64 rest = box(ret) + farthest(node, 0);
-        if (rest > tokens) return false;
+        if (term == END) return tables->moves->may_end(open) ? node : u32(Stacks::NOTHING);
+        u64 least = FAR;
         for (std::size_t k = 0; k < tables->moves->states().size(lexes); ++k) {
             u32 x = tables->moves->states().begin(lexes)[k];
-            if ((tables->moves->behind_special(x) ? 0 : constraint->engine->lexeme_within(term, tables->moves->state_of(x))) + rest <= tokens) return true;
+            least = std::min<u64>(least, tables->moves->behind_special(x) ? 0 : constraint->engine->lexeme_within(term, tables->moves->state_of(x)));
         }
-        return false;
+        least += box(ret);
+        return least > tokens ? u32(Stacks::NOTHING) : near(node, u32(tokens - least), 0);
+    }
+    u32 near(u32 node, u32 tokens, u32 depth) const {
+        if (farthest(node, depth) <= tokens) return node;
+        if (depth > DEEP) return Stacks::NOTHING;
+        const u64 key = u64(tokens) << 32 | node;
+        if (u32 known = tables->near.find(key); known != NONE) return known;
+        std::vector<Below> parts;
+        for (std::size_t k = 0; k < tables->stacks->size(node); ++k) {
+            const Below b = tables->stacks->at(node, k);
+            if (box(b.ret) <= tokens) parts.push_back({b.ret, near(b.node, u32(tokens - box(b.ret)), depth + 1)});
+        }
+        const u32 part = tables->stacks->of(parts);
+        tables->near.put(key, part);
+        return part;
     }
     u64 box(u32 ret) const { return ret == Frontiers::ACCEPT ? 0 : constraint->engine->box_within(ret); }
     u32 farthest(u32 node, u32 depth) const {  // calls itself as deep as the stacks are

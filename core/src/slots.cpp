@@ -14,11 +14,13 @@ constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tok
 
 namespace {
 
-u32 count_tokens(const std::vector<u32>& mask) {
+u32 count_tokens(const u32* mask, std::size_t words) {
     u32 count = 0;
-    for (u32 word : mask) count += u32(std::popcount(word));
+    for (std::size_t i = 0; i < words; ++i) count += u32(std::popcount(mask[i]));
     return count;
 }
+
+u32 count_tokens(const std::vector<u32>& mask) { return count_tokens(mask.data(), mask.size()); }
 
 void unite(u32* mask, const std::vector<u32>& with) {
     for (std::size_t i = 0; i < with.size(); ++i) mask[i] |= with[i];
@@ -61,8 +63,10 @@ std::vector<Solver::Part> Solver::parts_of(std::vector<Place> places) {
 }
 
 // What the nearest slots let stand, mostly all; else exactly where that takes little; else a few fillings of the other slots show what may
-// stand here, any bytes in place of them what may not, and what is between is tried together.
-void Solver::slot_mask(std::size_t element, u32* out) {
+// stand here, any bytes in place of them what may not, and what is between is tried together. Once `enough` tokens are found, the others may
+// be left out.
+void Solver::slot_mask(std::size_t element, u32* out, u32 enough) {
+    auto found_enough = [&] { return count_tokens(out, constraint->vocabulary->words()) >= enough; };
     if (ends_before(element)) {
         for (u32 e : constraint->vocabulary->eos) set_token(out, e);
     } else if (!ways.open || !constraint->special_ids.empty()) {  // special tokens are no bytes
@@ -70,8 +74,9 @@ void Solver::slot_mask(std::size_t element, u32* out) {
         add_ends(*levels, pick_of[element], out);
     } else {
         try_now([&] { add_near(element, out); });
-        if (const auto left = tokens_left(out, nullptr); count_tokens(left) > 0) add_tokens_between(element, left, out);
-        add_ends_between(element, out);
+        const auto left = tokens_left(out, nullptr);
+        if (!found_enough() && count_tokens(left) > 0) add_tokens_between(element, left, out, enough);
+        if (!found_enough()) add_ends_between(element, out);
         allow_all();
     }
 }
@@ -97,7 +102,7 @@ const std::vector<u32>& Solver::readable() {
 
 // Of some tokens those that can stand in a slot: exactly where that takes little; else what a few fillings let stand, and what is left when
 // any bytes in place of the other slots do not let it stand is tried together.
-void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found) {
+void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found, u32 enough) {
     const std::size_t pick = pick_of[element];
     auto settle = [&] {
         for (std::size_t i = 0; i < doubtful.size(); ++i) doubtful[i] &= ~found[i];
@@ -108,7 +113,7 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
     bool joining = state == NONE || !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
     if (joining && state != NONE) try_now([&] { keep_joining(element, state, doubtful); });
     settle();
-    if (!are_few(doubtful)) {
+    if (enough == NONE && !are_few(doubtful)) {
         const auto& all = levels->all_picks();
         const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
         if (try_now([&] { allow(open <= FEW_SLOTS ? 3 : BRIEF), add_exactly(pick, found, doubtful.data()); })) return;
@@ -121,6 +126,7 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
     for (std::size_t k = 0; k <= pick; ++k) some[k].may_end = false;
     u64 part = BRIEF;
     while (const u32 left = settle()) {
+        if (count_tokens(found, doubtful.size()) >= enough) return;
         if (!joining && !are_many(doubtful)) {
             try_now([&] { keep_joining(element, state, doubtful); });
             joining = true;
@@ -446,26 +452,35 @@ bool Solver::may_go_on(std::size_t element, u32 state, std::map<std::size_t, std
     return constraint->engine->joins(state, *suffix);
 }
 
-// Whether a few fillings show two tokens that may stand in a slot. A no says nothing.
-bool Solver::is_free(u32 element) {
+u32 Solver::forced(u32 element) {
     std::lock_guard<std::mutex> guard(constraint->lock);
-    if (!is_open || mixed || element >= hole || elements[element].kind != Element::Slot || !ways.open) return false;
+    if (!is_open) return NONE;
     begin_call();
-    std::size_t pick = pick_of[element];
+    std::vector<u32> found(constraint->vocabulary->words());
+    if (mixed) mixed_mask(slot_at(element), found.data());
+    else if (shows_two(slot_at(element))) return NONE;
+    else slot_mask(slot_at(element), found.data(), 2);
+    return count_tokens(found) == 1 ? first_token(found) : NONE;
+}
+
+// Whether the fillings that showed that the canvas is open have two tokens in a slot. A no says nothing.
+bool Solver::shows_two(std::size_t element) {
+    if (!ways.open) return false;
+    const std::size_t pick = pick_of[element];
     u32 one = NONE;  // rank of the first token that was found
     bool two = false;
-    try {
+    try_now([&] {
+        allow(BRIEF);
         for (auto& part : parts_of(ways.open->front(pick))) {
             each_token(*constraint->engine, *constraint->vocabulary->trie, state_of(part.places), [&](u32 from_rank, u32 end, u32 to) {
                 if (two || !lives(*ways.open, pick + 1, to)) return;
                 two = end - from_rank > 1 || (one != NONE && one != from_rank);
                 one = from_rank;
             }, constraint->vocabulary->trie->one_byte.data());
-            if (two) return true;
+            if (two) return;
         }
-    } catch (const LimitFault&) {
-    }
-    return false;
+    });
+    return two;
 }
 
 }  // namespace weft

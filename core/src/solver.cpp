@@ -108,7 +108,7 @@ bool Solver::find_open(const Solver* before) {
         right.joins = [part = side](u32 open, u32 node) { return part->part(open, node); };
     }
     right.surely = Ending{tables, constraint};
-    levels = before ? std::make_shared<Levels>(*before->levels, found, tail) : levels_with(found, tail);
+    levels = before ? std::make_shared<Levels>(*before->levels, found, tail) : levels_with(found, tail, false);
     if (tables->tokens.few != WordSets::NOTHING) {
         const Ways none, &known = before ? before->ways : none;
         for (u64 part : {BRIEF, u64(3)})
@@ -119,9 +119,9 @@ bool Solver::find_open(const Solver* before) {
     return can_fill(*levels);
 }
 
-std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some, std::size_t from) {
+std::shared_ptr<Levels> Solver::levels_with(std::vector<Pick> some, std::size_t from, bool suffices) {
     Levels::Right with = right;
-    with.tail = from;
+    with.tail = from, with.suffices = suffices;
     return std::make_shared<Levels>(tables->moves, tables->stacks, levels ? levels->front(0) : places_of(states.back()), std::move(some), std::move(with), max_states);
 }
 
@@ -148,7 +148,7 @@ bool Solver::is_open_with_few(const FewTokens& t, const Ways& before, const std:
         if (k == found.all.size()) {  // made when it is their turn: mostly the first one answers
             found.chosen.emplace_back(t, all, from, choices[k].first, choices[k].second);
             const auto& some = found.chosen[k].picks;
-            found.all.push_back(k < before.all.size() ? std::make_shared<Levels>(*before.all[k], some, from) : levels_with(some, from));
+            found.all.push_back(k < before.all.size() ? std::make_shared<Levels>(*before.all[k], some, from) : levels_with(some, from, true));
         }
         allow(part);
         try {
@@ -318,7 +318,7 @@ void Solver::mask(u32 element, u32* out) {
     std::fill_n(out, constraint->vocabulary->words(), 0u);
     if (!is_open) return;
     begin_call();
-    std::size_t inner = std::size_t(element) + (element >= hole);  // behind what is written into the first hole
+    const std::size_t inner = slot_at(element);
     if (elements[inner].kind == Element::Slot) {
         if (mixed) return mixed_mask(inner, out);
         return slot_mask(inner, out);

@@ -27,7 +27,7 @@ struct CanvasTables {
     std::optional<FewTokens> hiding;  // for masks, once one is asked for
     std::unique_ptr<InnerTokens> inner;
     std::vector<u32> readable;        // a mask: tokens whose bytes all occur in the language; empty until a mask is asked for
-    FlatMap farthest;  // per set of stacks: see Ending in solver.cpp
+    FlatMap farthest, near;  // of sets of stacks: see Ending
 };
 
 // Tokens of a slot that lead from one state of the engine to one other.
@@ -53,7 +53,7 @@ class Solver : private Reader {
     void mask(u32 element, u32* out);
     // How many of these tokens, from the first one on, can be put into their slots together.
     u32 admit(const std::vector<std::pair<u32, u32>>& proposals);  // (element, token)
-    bool is_free(u32 element);            // at least two tokens may stand in the slot, and that is seen at once
+    u32 forced(u32 element);              // the one token that may stand in the slot; NONE if there are others, or none
     bool can_close(u32 element);          // an elastic hole
     std::string witness();                // the whole text, with as little as possible in elastic holes
     u32 least_bytes(u32 element);         // fewest bytes in an elastic hole, from what is written there on
@@ -73,7 +73,7 @@ class Solver : private Reader {
     };
     static constexpr u64 BRIEF = 50;               // see `allow`: for an answer that is hoped for, not owed
     bool find_open(const Solver* before);
-    std::shared_ptr<Levels> levels_with(std::vector<Pick> some, std::size_t tail);
+    std::shared_ptr<Levels> levels_with(std::vector<Pick> some, std::size_t tail, bool suffices);
     bool can_fill(Levels& some);
     std::size_t tail_of(const std::vector<Pick>& some) const;
     bool can_fill_widened(std::shared_ptr<Levels>& some, Narrowed& way);
@@ -133,9 +133,11 @@ class Solver : private Reader {
     }
     std::vector<Part> parts_of(std::vector<Place> places);
     bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
-    void slot_mask(std::size_t element, u32* out);
+    std::size_t slot_at(u32 element) const { return std::size_t(element) + (element >= hole); }  // behind what is written into the first hole
+    bool shows_two(std::size_t element);
+    void slot_mask(std::size_t element, u32* out, u32 enough = NONE);
     void add_exactly(std::size_t pick, u32* out, const u32* only);
-    void add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found);
+    void add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found, u32 enough);
     void add_ends_between(std::size_t element, u32* found);
     u64 steps() const;                             // that the tables of canvases have taken
     bool with_open_part(const std::vector<Pick>& canvas, u64& part, u64 most, const std::function<void(Levels&)>& visit);

@@ -175,12 +175,18 @@ void Solver::add_near(std::size_t element, u32* out) {
 // With at least some tokens in the nearest slots.
 void Solver::add_near(std::size_t element, u32 least, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
+    constexpr std::size_t END = 12;  // slots of the tail that may be needed to end the sentence
     constexpr std::size_t REST = 2;  // and so many that follow at once: the rest of a character comes before what ends its lexeme
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
     auto picked = ways.open->all_picks();
-    if (pick >= tail)
-        for (std::size_t k = tail; k < picks; ++k) picked[k].words = tables->tokens.blank;
+    if (pick >= tail + END)  // the sentence ends before it, or what is opened next to it ends it
+        for (std::size_t k = tail; k < picks; ++k) {
+            if (k >= tail + END) picked[k].words = tables->tokens.blank;
+            else if (least != hiding().blank) picked[k].words = hiding(picked[k].words, hiding().step_of(least));
+        }
+    else if (pick >= tail)
+        for (std::size_t k = pick; k < picks; ++k) picked[k].words = tables->tokens.blank;
     auto widen = [&](std::size_t k) {
         if (all[k].words != tables->tokens.any) return false;
         picked[k].words = hiding(picked[k].words, hiding().step_of(least));
@@ -465,8 +471,8 @@ u32 Solver::forced(u32 element) {
 
 // Whether the fillings that showed that the canvas is open have two tokens in a slot. A no says nothing.
 bool Solver::shows_two(std::size_t element) {
-    if (!ways.open) return false;
     const std::size_t pick = pick_of[element];
+    if (!ways.open) return false;
     u32 one = NONE;  // rank of the first token that was found
     bool two = false;
     try_now([&] {

@@ -33,11 +33,12 @@ Levels::Levels(const Levels& before, std::vector<Pick> p, std::size_t tail)
 
 Levels::Levels(Levels& before, std::vector<Pick> p, std::size_t at, std::size_t to) : Levels(before, std::move(p), before.side.tail) {
     const bool free = at >= side.tail;
-    auto near = std::make_shared<Front>();
-    near->places = front(at);
-    if (!free) near->places.insert(near->places.end(), before.front(to).begin(), before.front(to).end());
+    nearby = std::make_shared<Front>();
+    nearby->places = front(at);
+    if (!free) nearby->places.insert(nearby->places.end(), before.front(to).begin(), before.front(to).end());
+    nearby_to = free ? picks.size() + 1 : to;
     for (std::size_t i = at; i <= picks.size(); ++i) {
-        if (i < to || free) right[i] = std::make_shared<Live>(), wide[i] = near;
+        if (i < nearby_to) right[i] = nullptr;
         else before.live_at(i), right[i] = before.right[i], wide[i] = before.wide[i];
     }
     changed = at;
@@ -159,7 +160,7 @@ bool Levels::ends_before(std::size_t i) {
 bool Levels::open() {
     std::size_t n = picks.size();
     // where the live parts are known, the pass from the left may end; it has to go past all that has changed
-    std::size_t to = changed <= n && right[changed] ? changed : n;
+    std::size_t to = changed <= n && when_asked(changed) ? changed : n;
     for (std::size_t i = 0; i < to; ++i)
         if (ends_before(i)) return true;
     for (const Place& p : front(to))
@@ -170,7 +171,7 @@ bool Levels::open() {
 // Finds the live parts from the right end on, so that no question has to run far. In the tail most need not run at all.
 void Levels::look_right(std::size_t i) {
     depth = 0;  // a question before may have met a limit
-    if (changed <= i && right[i]) return;
+    if (changed <= i && when_asked(i)) return;
     std::size_t from = picks.size();
     if (side.tail < from) {
         const auto& places = front(side.tail);
@@ -179,7 +180,7 @@ void Levels::look_right(std::size_t i) {
         if (surely_only || std::all_of(places.begin(), places.end(), [&](const Place& p) { return ends(p) == p.stacks; })) from = std::max(i, side.tail);
     }
     for (std::size_t k = from + 1; k-- > i;) {
-        if (right[k]) continue;
+        if (when_asked(k)) continue;
         live_at(k);
         for (std::size_t p = 0; p < fronts[k]->places.size(); ++p) live(k, fronts[k]->places[p].open);
     }
@@ -187,7 +188,10 @@ void Levels::look_right(std::size_t i) {
 }
 
 Levels::Live& Levels::live_at(std::size_t i) {
-    if (!right[i]) reach(i), right[i] = std::make_shared<Live>(), wide[i] = fronts[i];
+    if (!right[i]) {
+        if (i >= nearby_to) reach(i);
+        right[i] = std::make_shared<Live>(), wide[i] = i < nearby_to ? nearby : fronts[i];
+    }
     return *right[i];
 }
 

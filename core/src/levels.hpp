@@ -84,6 +84,7 @@ class Levels {
     std::vector<Place> tell_apart(std::vector<Place> places);
     void look_right(std::size_t i);
     Live& live_at(std::size_t i);
+    bool when_asked(std::size_t i) const { return right[i] || i < nearby_to; }  // no live part of it is to be found beforehand
     u32 live(std::size_t i, u32 open);
     u32 live_some(std::size_t i, u32 opens);
     u32 kept(std::size_t i, u32 open, u32 stacks);
@@ -100,6 +101,8 @@ class Levels {
     std::vector<std::shared_ptr<Live>> right;      // null where not known
     std::size_t changed = 0;                       // no live part of elements before this one is known
     bool surely_only = false;                      // see Right
+    std::shared_ptr<Front> nearby;                 // see the third constructor: `wide` of elements before this one whose live parts are not known
+    std::size_t nearby_to = 0;
     FlatMap final_parts;
     u64 max_places, count = 0;
     u32 depth = 0;

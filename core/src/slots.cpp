@@ -179,23 +179,19 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
     constexpr std::size_t REST = 2;  // and so many that follow at once: the rest of a character comes before what ends its lexeme
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
+    auto is_slot = [&](std::size_t k) { return all[k].words == tables->tokens.any; };
+    std::size_t from = pick, to = pick + 1, slots = 0;
+    for (; from > 0 && slots < NEAR; --from) slots += is_slot(from - 1);
+    for (slots = 0; to < picks && slots < NEAR; ++to) slots += is_slot(to);
+    for (; to < picks && slots < NEAR + REST && is_slot(to); ++to) ++slots;
     auto picked = ways.open->all_picks();
-    if (pick >= tail + END)  // the sentence ends before it, or what is opened next to it ends it
-        for (std::size_t k = tail; k < picks; ++k) {
-            if (k >= tail + END) picked[k].words = tables->tokens.blank;
-            else if (least != hiding().blank) picked[k].words = hiding(picked[k].words, hiding().step_of(least));
-        }
-    else if (pick >= tail)
-        for (std::size_t k = pick; k < picks; ++k) picked[k].words = tables->tokens.blank;
-    auto widen = [&](std::size_t k) {
-        if (all[k].words != tables->tokens.any) return false;
-        picked[k].words = hiding(picked[k].words, hiding().step_of(least));
-        return true;
-    };
-    std::size_t to = pick + 1, slots = 0;
-    for (std::size_t k = pick; k-- > 0 && slots < NEAR;) slots += widen(k);
-    for (slots = 0; to < picks && slots < NEAR; ++to) slots += widen(to);
-    for (; to < picks && slots < NEAR + REST && widen(to); ++to) ++slots;
+    // Behind the slots in which the sentence may end there are blanks only.
+    const std::size_t blank = pick < tail ? picks : std::min(pick, tail + END);
+    const bool far = blank < pick && least != hiding().blank;
+    for (std::size_t k = 0; k < picks; ++k) {
+        if (k >= blank) picked[k].words = tables->tokens.blank;
+        if (is_slot(k) && ((from <= k && k < to) || (far && tail <= k && k < blank))) picked[k].words = hiding(picked[k].words, hiding().step_of(least));
+    }
     picked[pick].words = tables->tokens.any;
     Levels near(*ways.open, picked, pick, to);
     const auto parts = parts_of(near.front(pick));

@@ -363,6 +363,23 @@ def test_long_tails_have_room_for_what_is_open(name: str, bytes_too: bool) -> No
 
 
 @pytest.mark.parametrize("bytes_too", [False, True], ids=["few bytes", "all bytes"])
+@pytest.mark.parametrize("name", sorted(LARK.keys() - {"special tokens"}))
+def test_masks_of_late_slots_are_what_can_be_committed(name: str, bytes_too: bool) -> None:
+    """Far behind the beginning of a tail the sentence may have ended long ago."""
+    texts, grammar = LARK[name]
+    more = [bytes([b]) for b in range(256) if bytes([b]).decode("latin-1") not in texts] if bytes_too else []
+    tokens = [*(text.encode() for text in texts), None, *more]
+    constraint = weft.compile(from_lark(grammar + f'\nKEY: "{LONG}"'), weft.Vocabulary(tokens, [len(texts)]))
+    for slots in (17, 26):
+        solver = constraint.solver(Canvas(Hole(slots)))
+        for position in (10, 13, slots - 3, slots - 2, slots - 1):
+            mask = bits(solver.mask(position))
+            for token in range(len(texts) + 1):
+                assert bool(solver.admit([(position, token)])) == (token in mask), (slots, position, tokens[token])
+        assert solver.unknown == 0
+
+
+@pytest.mark.parametrize("bytes_too", [False, True], ids=["few bytes", "all bytes"])
 @pytest.mark.parametrize("name", ["scannerless", "lexed, many states and blanks"])
 def test_long_tails_where_a_token_closes_two(name: str, bytes_too: bool) -> None:
     constraint = weft.compile(BRACKETS[name], vocabulary_of([b"))", b"]]", b")]", b"x)"], bytes_too))

@@ -167,15 +167,16 @@ bool Solver::try_now(const Ask& ask) {
 void Solver::add_near(std::size_t element, u32* out) {
     allow(BRIEF);
     for (u32 least : {hiding().blank, hiding().few}) {
-        add_near(element, least, out);
-        if (count_tokens(tokens_left(out, nullptr)) == 0) return;
+        add_near(element, least, 0, out);
+        if (are_few(tokens_left(out, nullptr))) return;
     }
+    constexpr std::size_t ENDING = 12;  // slots of the tail in which most sentences can end
+    if (pick_of[element] >= tail && count_tokens(out, constraint->vocabulary->words()) == 0) add_near(element, hiding().few, ENDING, out);
 }
 
-// With at least some tokens in the nearest slots.
-void Solver::add_near(std::size_t element, u32 least, u32* out) {
+// With at least some tokens in the nearest slots, and in so many of the tail, of which the others are blanks if the slot is one of them.
+void Solver::add_near(std::size_t element, u32 least, std::size_t ending, u32* out) {
     constexpr std::size_t NEAR = 2;  // slots on each side
-    constexpr std::size_t END = 12;  // slots of the tail that may be needed to end the sentence
     constexpr std::size_t REST = 2;  // and so many that follow at once: the rest of a character comes before what ends its lexeme
     const std::size_t pick = pick_of[element];
     const auto& all = levels->all_picks();
@@ -185,12 +186,10 @@ void Solver::add_near(std::size_t element, u32 least, u32* out) {
     for (slots = 0; to < picks && slots < NEAR; ++to) slots += is_slot(to);
     for (; to < picks && slots < NEAR + REST && is_slot(to); ++to) ++slots;
     auto picked = ways.open->all_picks();
-    // Behind the slots in which the sentence may end there are blanks only.
-    const std::size_t blank = pick < tail ? picks : std::min(pick, tail + END);
-    const bool far = blank < pick && least != hiding().blank;
+    const std::size_t blank = pick < tail ? picks : std::min(pick, tail + ending);
     for (std::size_t k = 0; k < picks; ++k) {
         if (k >= blank) picked[k].words = tables->tokens.blank;
-        if (is_slot(k) && ((from <= k && k < to) || (far && tail <= k && k < blank))) picked[k].words = hiding(picked[k].words, hiding().step_of(least));
+        if (is_slot(k) && ((from <= k && k < to) || (pick >= tail && tail <= k && k < blank))) picked[k].words = hiding(picked[k].words, hiding().step_of(least));
     }
     picked[pick].words = tables->tokens.any;
     Levels near(*ways.open, picked, pick, to);

@@ -89,7 +89,7 @@ class Solver : private Reader {
     template <class Ask>
     bool try_now(const Ask& ask);
     void add_near(std::size_t element, u32* out);
-    void add_near(std::size_t element, u32 least, u32* out);
+    void add_near(std::size_t element, u32 least, std::size_t ending, u32* out);
     std::vector<u32> add_where(u32 state, const std::vector<u32>& tokens, u32* out, u32 most, const std::function<bool(u32)>& goes_on);
     std::vector<std::vector<u32>> classes_of(u32 state, const std::vector<u32>& tokens, std::vector<u32>& walked);
     std::vector<u32> lexical_states(u32 state);    // of an engine state

@@ -182,7 +182,7 @@ bool Solver::is_dead_with_more() {
 
 void Solver::find_tables() {
     auto& shared = constraint->canvas_tables;
-    if (shared && shared->moves->bytes() + shared->stacks->bytes() + shared->inner->bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
+    if (shared && shared->moves->bytes() + shared->stacks->bytes() + shared->inner->bytes() + shared->near.bytes() > room() / 2) shared = nullptr;  // begin anew; who holds the old ones keeps them
     if (!shared) {
         const Trie& trie = *constraint->vocabulary->trie;
         shared = std::make_shared<CanvasTables>();

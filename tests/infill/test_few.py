@@ -369,7 +369,7 @@ def test_masks_of_late_slots_are_what_can_be_committed(name: str, bytes_too: boo
     texts, grammar = LARK[name]
     more = [bytes([b]) for b in range(256) if bytes([b]).decode("latin-1") not in texts] if bytes_too else []
     tokens = [*(text.encode() for text in texts), None, *more]
-    constraint = weft.compile(from_lark(grammar + f'\nKEY: "{LONG}"'), weft.Vocabulary(tokens, [len(texts)]))
+    constraint = weft.compile(from_lark(grammar.replace("KEY", f'"{LONG}"')), weft.Vocabulary(tokens, [len(texts)]))
     for slots in (17, 26):
         solver = constraint.solver(Canvas(Hole(slots)))
         for position in (10, 13, slots - 3, slots - 2, slots - 1):

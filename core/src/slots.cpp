@@ -10,6 +10,7 @@ constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
 constexpr u32 FEW_TOKENS = 128;    // one in so many tokens, and a few more, are few: sooner tried one by one than in groups
 constexpr u32 LEAST_FEW = 4;
+constexpr std::size_t ENDING = 12;      // slots of a tail in which most sentences can end
 constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tokens are told apart
 
 namespace {
@@ -165,12 +166,11 @@ bool Solver::try_now(const Ask& ask) {
 // Tokens of a slot that may stand there if only the slots nearest to it hold anything but what showed that the canvas is open, or blanks in
 // the tail. Mostly they can open a comment, or else a string, to the left and end it to the right, and nearly all tokens can stand in one.
 void Solver::add_near(std::size_t element, u32* out) {
-    allow(BRIEF);
+    allow(1);
     for (u32 least : {hiding().blank, hiding().few}) {
         add_near(element, least, 0, out);
         if (are_few(tokens_left(out, nullptr))) return;
     }
-    constexpr std::size_t ENDING = 12;  // slots of the tail in which most sentences can end
     if (pick_of[element] >= tail && count_tokens(out, constraint->vocabulary->words()) == 0) add_near(element, hiding().few, ENDING, out);
 }
 
@@ -464,12 +464,24 @@ u32 Solver::forced(u32 element) {
     return count_tokens(found) == 1 ? first_token(found) : NONE;
 }
 
+// Whether a slot of the tail may hold an end token, or a blank behind the end. A no says nothing.
+bool Solver::outlasts_text(std::size_t pick) {
+    if (pick < tail || tables->tokens.blank == WordSets::NOTHING) return false;
+    if (!ended) {
+        auto picked = ways.open->all_picks();
+        for (std::size_t k = std::min(tail + ENDING, picks); k < picks; ++k) picked[k].words = tables->tokens.blank;
+        ended = std::make_shared<Levels>(*ways.open, picked, tail);
+    }
+    return ended->ends_before(pick) && lives(*ended, pick, ended->front(pick), tables->tokens.blank);
+}
+
 // Whether the fillings that showed that the canvas is open have two tokens in a slot. A no says nothing.
 bool Solver::shows_two(std::size_t element) {
     const std::size_t pick = pick_of[element];
     if (!ways.open) return false;
-    u32 one = NONE;  // rank of the first token that was found
     bool two = false;
+    if (try_now([&] { allow(BRIEF), two = outlasts_text(pick); }) && two) return true;
+    u32 one = NONE;  // rank of the first token that was found
     try_now([&] {
         allow(BRIEF);
         for (auto& part : parts_of(ways.open->front(pick))) {

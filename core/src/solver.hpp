@@ -135,6 +135,7 @@ class Solver : private Reader {
     bool fits(const std::vector<std::pair<u32, u32>>& proposals) const;
     std::size_t slot_at(u32 element) const { return std::size_t(element) + (element >= hole); }  // behind what is written into the first hole
     bool shows_two(std::size_t element);
+    bool outlasts_text(std::size_t pick);
     void slot_mask(std::size_t element, u32* out, u32 enough = NONE);
     void add_exactly(std::size_t pick, u32* out, const u32* only);
     void add_tokens_between(std::size_t element, std::vector<u32> doubtful, u32* found, u32 enough);
@@ -182,6 +183,7 @@ class Solver : private Reader {
     std::shared_ptr<CanvasTables> tables;
     std::shared_ptr<Levels> levels;                // of the slots; null without any
     Ways ways;
+    std::shared_ptr<Levels> ended;                 // what showed that the canvas is open, where the text ends soon; null until it is asked for
     u64 effort = 0;                                // trie nodes that slots behind a hole have cost in this call
     u64 asked = 0;                                 // states of which it was found whether they live
     FlatMap from, to, alive;                       // caches of one call: the engine's numbers may change between calls

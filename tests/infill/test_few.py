@@ -362,6 +362,19 @@ def test_long_tails_have_room_for_what_is_open(name: str, bytes_too: bool) -> No
                 )
 
 
+def forced_by_masks(solver: Solver) -> dict[int, int]:
+    """What must stand in slots, told by whole masks, one after the other."""
+    fork, forced = solver.fork(), {}
+    before = -1
+    while before < len(forced):
+        before = len(forced)
+        for position in (p for p, token in enumerate(fork.ids) if token is None):
+            if len(mask := bits(fork.mask(position))) == 1:
+                forced[position] = mask.pop()
+        fork.commit({position: token for position, token in forced.items() if fork.ids[position] is None})
+    return forced
+
+
 @pytest.mark.parametrize("bytes_too", [False, True], ids=["few bytes", "all bytes"])
 @pytest.mark.parametrize("name", sorted(LARK.keys() - {"special tokens"}))
 def test_masks_of_late_slots_are_what_can_be_committed(name: str, bytes_too: bool) -> None:
@@ -376,7 +389,31 @@ def test_masks_of_late_slots_are_what_can_be_committed(name: str, bytes_too: boo
             mask = bits(solver.mask(position))
             for token in range(len(texts) + 1):
                 assert bool(solver.admit([(position, token)])) == (token in mask), (slots, position, tokens[token])
+        if not bytes_too:
+            assert solver.forced() == forced_by_masks(solver)
         assert solver.unknown == 0
+
+
+@pytest.mark.parametrize(
+    ("grammar", "free"),
+    [
+        (from_regex("a{1,14}b?"), 15),
+        (from_regex("a{3}b?"), 4),
+        (from_regex("a+|b"), 20),
+        (from_gbnf('root ::= "(" root ")" | "a"'), 19),  # it has an odd length
+        (from_gbnf('root ::= ("(" root ")" | "a") "b"?'), 20),
+        (from_lark("start: NAME\nNAME: /a{1,14}/\n"), 14),
+        (from_lark('start: NAME\nNAME: /a{1,14}/\n%ignore " "'), 20),
+        (from_lark('start: NAME " "~0..15\nNAME: "a"\n'), 16),
+        (from_lark('start: NAME\nNAME: "a"\n%ignore /b{2}/'), 19),
+    ],
+)
+def test_end_tokens_are_forced_where_the_text_cannot_go_on(grammar: Grammar, free: int) -> None:
+    tokens = [b"a", b"b", b" ", b"(", b")", None]
+    solver = weft.compile(grammar, weft.Vocabulary(tokens, [5])).solver(Canvas(Hole(20)))
+    forced = solver.forced()
+    assert forced == forced_by_masks(solver)
+    assert [position for position, token in forced.items() if token == 5] == list(range(20))[free:]
 
 
 @pytest.mark.parametrize("bytes_too", [False, True], ids=["few bytes", "all bytes"])

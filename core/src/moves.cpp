@@ -1,6 +1,7 @@
 #include "moves.hpp"
 
 #include "frontier.hpp"
+#include "loops.hpp"
 
 namespace weft {
 
@@ -91,19 +92,25 @@ void Moves::step(u32 x, u32 symbol, u32& go, u32& label, u32& next) {
     if (u32 to = lexer->next(x, u8(symbol)); to != DEAD) label = lexer->label(x), next = to;
 }
 
-u64 Moves::loops(u32 x) {
+bool Moves::stays(u32 x, u32 set) {
     u32 known = loop_ids.find(x);
-    if (known != NONE) return loop_kinds[known];
-    u64 leave = 0, all = 0;
-    for (u32 b = 0; b < 256; ++b) {
-        u32 go, label, next;
-        step(x, b, go, label, next);
-        all |= u64(1) << kind[b];
-        if (go != x || next != NONE) leave |= u64(1) << kind[b];
+    if (known == NONE) {
+        auto inside = [&](u32 from, u8 b) {
+            u32 go, label, next;
+            step(from, b, go, label, next);
+            return next == NONE ? go : DEAD;
+        };
+        const ByteSet characters = find_loops(x, inside, [](u32) { return false; });
+        u64 left = 0, cut = 0;  // kinds of bytes that leave the state; of those that begin a character that does
+        for (u32 b = 0; b < 256; ++b) {
+            if (inside(x, u8(b)) != x) left |= u64(1) << kind[b];
+            if (Utf8 read; read.step(u8(b)) && !characters.has(u8(b))) cut |= u64(1) << kind[b];
+        }
+        loop_ids.put(x, known = u32(loops.size()));
+        const u64 kinds = (u64(2) << kind[255]) - 1;  // not all bits: ALL holds more than any bytes
+        loops.push_back({kinds & ~left, kinds & ~cut});
     }
-    loop_ids.put(x, u32(loop_kinds.size()));
-    loop_kinds.push_back(all & ~leave);
-    return all & ~leave;
+    return !(words.kinds(set) & ~loops[known].bytes) || !(words.characters(set) & ~loops[known].characters);
 }
 
 u32 Moves::fan(u32 id) {

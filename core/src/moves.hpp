@@ -100,6 +100,9 @@ class Moves {
     struct Read {
         u32 inner, rests;
     };
+    struct Loop {  // what leaves a lexical state as it is and ends nothing
+        u64 bytes, characters;  // kinds of bytes; of first bytes of characters
+    };
     static constexpr u32 FRESH = NONE - 1, WHOLE = NONE - 2;  // WHOLE: the label of a terminal that is read alone
     u32 reading(u32 set, u32 x);
     std::pair<u32, u32> counted(u32 x);
@@ -110,7 +113,7 @@ class Moves {
     u32 rest(u32 lex, u32 set);
     void unite(Reading& a, const Reading& b);
     void step(u32 x, u32 symbol, u32& go, u32& label, u32& next);
-    u64 loops(u32 x);                               // kinds of bytes that leave the state as it is and end nothing
+    bool stays(u32 x, u32 set);                     // all words leave the state as it is and end nothing
     Read read(u32 rests, u32 term);
     Read read_open(u32 term, u32 lexes, u32 set);
     void filter(const Reading& r, u32 term, u32& inner, u32& rests);
@@ -131,7 +134,7 @@ class Moves {
     std::vector<TermBits> wanted;                   // per terminal, and for END: its bits and those of ignored text
     FlatMap lex_ids, loop_ids, fans, reading_ids, ahead_ids, read_ids, open_ids, summary_ids, next_ids, lexes_united, rests_united, exits_united;
     std::vector<std::pair<u32, u32>> lex_list;      // without a lexer: (terminal, state)
-    std::vector<u64> loop_kinds;
+    std::vector<Loop> loops;
     SpanPool<u32> lex_sets, push_lists, open_sets;
     SpanPool<Rest> rest_sets;
     SpanPool<Exit> exit_sets;

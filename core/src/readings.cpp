@@ -168,7 +168,7 @@ u32 Moves::reading(u32 set, u32 x) {  // calls itself as deep as the longest wor
     Reading r{0, 0};
     if (auto [like, count] = counted(x); count != NONE) {
         r = read_counted(set, like, {count});
-    } else if (set != WordSets::NOTHING && !(words.kinds(set) & ~loops(x))) {
+    } else if (set != WordSets::NOTHING && stays(x, set)) {
         r.inner = lex_sets.intern(&x, 1);
     } else {
         if (words.ends(set)) r.inner = lex_sets.intern(&x, 1);

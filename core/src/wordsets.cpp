@@ -82,14 +82,29 @@ u32 WordSets::tokens_of(const Trie& trie, bool (*allowed)(char), u32 longest, u3
 u32 WordSets::intern(const u64* edges, std::size_t n) {
     u32 set = sets.intern(edges, n);
     if (set < below.size()) return set;
-    u64 kinds = 0;
+    u64 kinds = 0, firsts = 0;
     for (std::size_t k = 0; k < n; ++k) {
         if (edges[k] == ENDS) continue;
-        u32 symbol = u32(edges[k] >> 32) - 1;
-        kinds |= symbol >= SPECIAL ? ALL : u64(1) << kind[symbol] | below[u32(edges[k])];
+        const u32 symbol = u32(edges[k] >> 32) - 1, rest = u32(edges[k]);
+        kinds |= symbol >= SPECIAL ? ALL : u64(1) << kind[symbol] | below[rest];
+        Utf8 read;
+        firsts |= symbol < SPECIAL && read.step(u8(symbol)) ? u64(1) << kind[symbol] | rest_of_character(rest, read) : ALL;
     }
-    below.push_back(kinds);
+    below.push_back(kinds), begins.push_back(firsts);
     return set;
+}
+
+// Of what follows in the words after a part of a character, the kinds of bytes that begin other ones; ALL if it is no UTF-8.
+u64 WordSets::rest_of_character(u32 set, const Utf8& read) const {
+    if (read.left == 0) return begins[set];
+    u64 firsts = ends(set) ? ALL : 0;
+    for (std::size_t k = 0; k < sets.size(set) && firsts != ALL; ++k) {
+        const u64 edge = sets.begin(set)[k];
+        const u32 symbol = u32(edge >> 32) - 1;
+        Utf8 next = read;
+        firsts |= symbol < SPECIAL && next.step(u8(symbol)) ? rest_of_character(u32(edge), next) : ALL;
+    }
+    return firsts;
 }
 
 u32 WordSets::without_end(u32 set) {

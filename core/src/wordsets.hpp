@@ -44,8 +44,9 @@ class WordSets {
     }
     bool holds(u32 set, u32 part) { return unite(set, part) == set; }
     u64 kinds(u32 set) const { return below[set]; }  // see Trie: which kinds of bytes the words have; ALL with special tokens
+    u64 characters(u32 set) const { return begins[set]; }  // which kinds of bytes begin their characters; ALL if some are no UTF-8
     static constexpr u64 ALL = ~u64(0);
-    std::size_t bytes() const { return sets.bytes() + below.size() * 8 + united.bytes(); }
+    std::size_t bytes() const { return sets.bytes() + (below.size() + begins.size()) * 8 + united.bytes(); }
 
   private:
     static constexpr u64 ENDS = 0;  // sorts before all edges, which are (symbol + 1) << 32 | set
@@ -54,12 +55,13 @@ class WordSets {
         return intern(&e, 1);
     }
     u32 intern(const u64* edges, std::size_t n);
+    u64 rest_of_character(u32 set, const Utf8& read) const;
     u32 of(const std::string* from, const std::string* to, std::size_t at);
     u32 of(const Trie& trie, const u32* from, const u32* to, u32 node, u32 set);
 
     const u8* kind;
     SpanPool<u64> sets;
-    std::vector<u64> below;
+    std::vector<u64> below, begins;
     FlatMap united;
     u32 tokens = NOTHING;
     std::vector<u64> scratch;

@@ -97,10 +97,10 @@ u32 WordSets::intern(const u64* edges, std::size_t n) {
 // Of what follows in the words after a part of a character, the kinds of bytes that begin other ones; ALL if it is no UTF-8.
 u64 WordSets::rest_of_character(u32 set, const Utf8& read) const {
     if (read.left == 0) return begins[set];
-    u64 firsts = ends(set) ? ALL : 0;
+    u64 firsts = 0;
     for (std::size_t k = 0; k < sets.size(set) && firsts != ALL; ++k) {
         const u64 edge = sets.begin(set)[k];
-        const u32 symbol = u32(edge >> 32) - 1;
+        const u32 symbol = u32(edge >> 32) - 1;  // no byte if the words end here
         Utf8 next = read;
         firsts |= symbol < SPECIAL && next.step(u8(symbol)) ? rest_of_character(u32(edge), next) : ALL;
     }

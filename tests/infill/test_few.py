@@ -117,6 +117,7 @@ GBNF = {
         'root ::= "[" item? "]"\nitem ::= (root | "x") ("," item)?',
     ),
     "strings of characters": (CHARACTERS, 'root ::= ("\\"" [^"x]* "\\"")+'),
+    "characters that may end": (CHARACTERS, 'root ::= [^"x]+ ("\\"" root "\\"")?'),
     "special tokens": (["x", "(", ")", "))", "x)"], 'root ::= item+\nitem ::= "(" item* ")" | "x" <|a|> | <|b|>'),
 }
 

@@ -117,7 +117,7 @@ GBNF = {
         'root ::= "[" item? "]"\nitem ::= (root | "x") ("," item)?',
     ),
     "strings of characters": (CHARACTERS, 'root ::= ("\\"" [^"x]* "\\"")+'),
-    "characters that may end": (CHARACTERS, 'root ::= [^"x]+ ("\\"" root "\\"")?'),
+    "characters that may end": (CHARACTERS, 'root ::= [^"x]+ ("\\"" | "中" root "中")'),
     "special tokens": (["x", "(", ")", "))", "x)"], 'root ::= item+\nitem ::= "(" item* ")" | "x" <|a|> | <|b|>'),
 }
 

@@ -143,13 +143,12 @@ FewTokens with_hiding(const FewTokens& few, WordSets& words, const Machine& m, c
 }
 
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie) {
-    constexpr u32 MANY_STATES = 200;
     FewTokens out;
     out.any = any;
     Finder f(words, trie);
     std::vector<u8> blanks = lexer ? blanks_of(m, *lexer) : std::vector<u8>{'a'};  // nearly all texts have strings, which go on with it
     if (std::any_of(blanks.begin(), blanks.end(), [&](u8 b) { return f.add(std::string(1, char(b))); })) out.blank = f.found();
-    if (lexer && lexer->size() >= MANY_STATES) add_kinds(out, f, words, m, *lexer);
+    if (has_many_states(lexer)) add_kinds(out, f, words, m, *lexer);
     else add_spelled(out, f, words, m);
     return out;
 }

@@ -10,6 +10,8 @@ constexpr u32 SHARE = 16;          // one in so many tokens are many
 constexpr int FEW_SLOTS = 5;       // of which all fillings can be looked at, mostly
 constexpr u32 FEW_TOKENS = 128;    // one in so many tokens, and a few more, are few: sooner tried one by one than in groups
 constexpr u32 LEAST_FEW = 4;
+constexpr int SOME_SLOTS = 32;     // mostly also, where the lexer is small
+constexpr u64 SOON = 20;           // part of the limit, see `allow`, that they take there
 constexpr std::size_t ENDING = 12;      // slots of a tail in which most sentences can end
 constexpr std::size_t FEW_STATES = 16;  // lexical ones, for which groups of tokens are told apart
 
@@ -109,14 +111,16 @@ void Solver::add_tokens_between(std::size_t element, std::vector<u32> doubtful, 
         for (std::size_t i = 0; i < doubtful.size(); ++i) doubtful[i] &= ~found[i];
         return count_tokens(doubtful);
     };
+    const auto& all = levels->all_picks();
+    const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
+    if (enough == NONE && open <= SOME_SLOTS && !has_many_states(constraint->engine->lexing()))
+        if (try_now([&] { allow(SOON), add_exactly(pick, found, doubtful.data()); })) return;
     u32 state = NONE;  // with too many readings to look at
     try_now([&] { state = any_before(element); });
     bool joining = state == NONE || !are_many(doubtful) || lexical_states(state).size() <= FEW_STATES;
     if (joining && state != NONE) try_now([&] { keep_joining(element, state, doubtful); });
     settle();
     if (enough == NONE && !are_few(doubtful)) {
-        const auto& all = levels->all_picks();
-        const auto open = std::count_if(all.begin(), all.end(), [&](const Pick& p) { return p.words == tables->tokens.any; });
         if (try_now([&] { allow(open <= FEW_SLOTS ? 3 : BRIEF), add_exactly(pick, found, doubtful.data()); })) return;
         if (!joining) try_now([&] { keep_most(element, state, doubtful); });
         settle();

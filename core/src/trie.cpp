@@ -123,8 +123,7 @@ void Trie::summarise() {
 
 std::vector<u32> Trie::ranks_of(const u32* mask) const {
     std::vector<u32> out;
-    u32 count = 0;
-    for (u32 i = 0; i < words(); ++i) count += u32(std::popcount(mask[i]));
+    const u32 count = count_tokens(mask, words());
     out.reserve(count);
     if (count > words()) {  // sooner than sorted
         for (u32 r = 0; r < ranked.size(); ++r)

@@ -24,6 +24,20 @@ void each_in(const u32* mask, u32 words, const Visit& visit) {
         for (u32 bits = mask[i]; bits; bits &= bits - 1) visit(i * 32 + u32(std::countr_zero(bits)));
 }
 
+inline u32 count_tokens(const u32* mask, std::size_t words) {
+    u32 count = 0;
+    for (std::size_t i = 0; i < words; ++i) count += u32(std::popcount(mask[i]));
+    return count;
+}
+inline u32 count_tokens(const std::vector<u32>& mask) { return count_tokens(mask.data(), mask.size()); }
+inline u32 first_token(const std::vector<u32>& mask) {  // NONE in an empty one
+    const auto some = std::find_if(mask.begin(), mask.end(), [](u32 bits) { return bits != 0; });
+    return some == mask.end() ? NONE : u32(some - mask.begin()) * 32 + u32(std::countr_zero(*some));
+}
+inline void unite(u32* mask, const std::vector<u32>& with) {
+    for (std::size_t i = 0; i < with.size(); ++i) mask[i] |= with[i];
+}
+
 // Adds from..to - 1 to ascending ranges.
 inline void add_range(std::vector<std::pair<u32, u32>>& ranges, u32 from, u32 to) {
     if (!ranges.empty() && ranges.back().second == from) ranges.back().second = to;

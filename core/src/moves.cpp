@@ -104,7 +104,7 @@ bool Moves::stays(u32 x, u32 set) {
         u64 left = 0, cut = 0;  // kinds of bytes that leave the state; of those that begin a character that does
         for (u32 b = 0; b < 256; ++b) {
             if (inside(x, u8(b)) != x) left |= u64(1) << kind[b];
-            if (Utf8 read; read.step(u8(b)) && !characters.has(u8(b))) cut |= u64(1) << kind[b];
+            if (step_utf8(0, u8(b)) != NOT_UTF8 && !characters.has(u8(b))) cut |= u64(1) << kind[b];
         }
         loop_ids.put(x, known = u32(loops.size()));
         const u64 kinds = (u64(2) << kind[255]) - 1;  // not all bits: ALL holds more than any bytes

@@ -93,25 +93,25 @@ void Trie::summarise() {
     u32 n = nodes();
     text.assign(n, NONE);
     // from the leaves up: nodes behind a node in preorder are done before it; the children of a node that is too small are read again
-    std::vector<std::pair<u32, Utf8>> stack;
+    std::vector<std::pair<u32, u8>> stack;  // (node, its state of UTF-8)
     for (u32 v = n; v-- > 1;) {
         if (end[v] - v <= SUMMED) continue;
         ByteSet firsts;
         bool whole = true, cut = false;
-        stack.assign(1, {v, Utf8{}});
+        stack.assign(1, {v, 0});
         while (!stack.empty() && whole) {
             auto [at, utf8] = stack.back();
             stack.pop_back();
-            if (at != v && utf8.left == 0 && end[at] - at > SUMMED) {
+            if (at != v && utf8 == 0 && end[at] - at > SUMMED) {
                 if (text[at] == NONE) whole = false;
                 else firsts |= texts[text[at]], cut = cut || cuts[text[at]];
                 continue;
             }
             for (u32 k = kid_at[at]; k < kid_at[at + 1] && whole; ++k) {
-                Utf8 next = utf8;
-                if (utf8.left == 0) firsts.add(kid_byte[k]);
-                whole = next.step(kid_byte[k]);
-                cut = cut || (next.left && rank[kid[k]] != rank[kid[k] + 1]);
+                const u8 next = step_utf8(utf8, kid_byte[k]);
+                if (utf8 == 0) firsts.add(kid_byte[k]);
+                whole = next != NOT_UTF8;
+                cut = cut || (next && rank[kid[k]] != rank[kid[k] + 1]);
                 stack.emplace_back(kid[k], next);
             }
         }

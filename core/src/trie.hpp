@@ -59,27 +59,6 @@ struct TokenSet {  // a bit mask where large, a list where small
     std::size_t bytes() const { return (bits.size() + list.size()) * 4; }
 };
 
-// Where in a character a reading of UTF-8 stands: 0 at its begin, else how many bytes are still to come and from which range the
-// next one is.
-struct Utf8 {
-    u8 left = 0, lo = 0x80, hi = 0xBF;
-    bool step(u8 b) {
-        if (left) {
-            if (b < lo || b > hi) return false;
-            *this = {u8(left - 1)};
-            return true;
-        }
-        if (b < 0x80) return true;
-        if (b < 0xC2 || b > 0xF4) return false;
-        left = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
-        if (b == 0xE0) lo = 0xA0;
-        if (b == 0xED) hi = 0x9F;
-        if (b == 0xF0) lo = 0x90;
-        if (b == 0xF4) hi = 0x8F;
-        return true;
-    }
-};
-
 struct Trie {
     std::vector<u8> byte;
     std::vector<u32> end;

@@ -87,22 +87,20 @@ u32 WordSets::intern(const u64* edges, std::size_t n) {
         if (edges[k] == ENDS) continue;
         const u32 symbol = u32(edges[k] >> 32) - 1, rest = u32(edges[k]);
         kinds |= symbol >= SPECIAL ? ALL : u64(1) << kind[symbol] | below[rest];
-        Utf8 read;
-        firsts |= symbol < SPECIAL && read.step(u8(symbol)) ? u64(1) << kind[symbol] | rest_of_character(rest, read) : ALL;
+        firsts |= symbol < SPECIAL ? u64(1) << kind[symbol] | rest_of_character(rest, step_utf8(0, u8(symbol))) : ALL;
     }
     below.push_back(kinds), begins.push_back(firsts);
     return set;
 }
 
 // Of what follows in the words after a part of a character, the kinds of bytes that begin other ones; ALL if it is no UTF-8.
-u64 WordSets::rest_of_character(u32 set, const Utf8& read) const {
-    if (read.left == 0) return begins[set];
-    u64 firsts = 0;
+u64 WordSets::rest_of_character(u32 set, u8 utf8) const {
+    if (utf8 == 0) return begins[set];
+    u64 firsts = utf8 == NOT_UTF8 ? ALL : 0;
     for (std::size_t k = 0; k < sets.size(set) && firsts != ALL; ++k) {
         const u64 edge = sets.begin(set)[k];
         const u32 symbol = u32(edge >> 32) - 1;  // no byte if the words end here
-        Utf8 next = read;
-        firsts |= symbol < SPECIAL && next.step(u8(symbol)) ? rest_of_character(u32(edge), next) : ALL;
+        firsts |= symbol < SPECIAL ? rest_of_character(u32(edge), step_utf8(utf8, u8(symbol))) : ALL;
     }
     return firsts;
 }

@@ -55,7 +55,7 @@ class WordSets {
         return intern(&e, 1);
     }
     u32 intern(const u64* edges, std::size_t n);
-    u64 rest_of_character(u32 set, const Utf8& read) const;
+    u64 rest_of_character(u32 set, u8 utf8) const;  // utf8: see step_utf8
     u32 of(const std::string* from, const std::string* to, std::size_t at);
     u32 of(const Trie& trie, const u32* from, const u32* to, u32 node, u32 set);
 

@@ -26,6 +26,7 @@ struct FewTokens {                              // as words; each set holds thos
         return std::size_t(std::find(all.begin(), all.end(), words) - all.begin());
     }
 };
+// Then all that the grammar spells out is too much to begin with: programming languages, mostly.
 inline bool has_many_states(const Lexer* lexer) { return lexer && lexer->size() >= 200; }
 FewTokens find_few(u32 any, WordSets& words, const Machine& m, const Lexer* lexer, const Trie& trie);
 // The same with parts of characters and what opens and closes comments in place of a blank, and strings among few tokens: nearly every

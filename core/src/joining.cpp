@@ -39,7 +39,7 @@ void Solver::keep_joining(std::size_t element, u32 state, std::vector<u32>& toke
     std::map<std::size_t, std::shared_ptr<Suffix>> rest;  // the elements from one on
     FlatMap known;
     u64 different = 0;
-    unite(joining.data(), add_where(state, tokens, joining.data(), constraint->vocabulary->size() / SHARE, [&](u32 to) {
+    set_tokens(joining.data(), add_where(state, tokens, joining.data(), constraint->vocabulary->size() / SHARE, [&](u32 to) {
         u32 yes = known.find(to);
         if (yes == NONE) known.put(to, yes = different++ > most || may_go_on(element + 1, to, rest));
         return yes != 0;

@@ -384,7 +384,7 @@ class LexerEngine : public Engine {
         if (plan.kept == NONE) {
             for (auto [from, to] : plan.removed)
                 for (u32 r = from; r < to; ++r) scratch[store->trie.ranked[r] >> 5] &= ~(1u << (store->trie.ranked[r] & 31));
-            for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i];
+            set_tokens(mask, scratch);
         } else {
             const u32* keep = tables->effects->kept_mask(plan.kept).data();
             for (std::size_t i = 0; i < scratch.size(); ++i) mask[i] |= scratch[i] & keep[i];

@@ -95,15 +95,14 @@ void Moves::step(u32 x, u32 symbol, u32& go, u32& label, u32& next) {
 bool Moves::stays(u32 x, u32 set) {
     u32 known = loop_ids.find(x);
     if (known == NONE) {
-        auto inside = [&](u32 from, u8 b) {
-            u32 go, label, next;
-            step(from, b, go, label, next);
-            return next == NONE ? go : DEAD;
+        auto go_on = [&](u32 from, u8 b) {
+            const auto [to, ends] = inside(from, b);
+            return ends ? DEAD : to;
         };
-        const ByteSet characters = find_loops(x, inside, [](u32) { return false; });
+        const ByteSet characters = find_loops(x, go_on, [](u32) { return false; });
         u64 left = 0, cut = 0;  // kinds of bytes that leave the state; of those that begin a character that does
         for (u32 b = 0; b < 256; ++b) {
-            if (inside(x, u8(b)) != x) left |= u64(1) << kind[b];
+            if (go_on(x, u8(b)) != x) left |= u64(1) << kind[b];
             if (step_utf8(0, u8(b)) != NOT_UTF8 && !characters.has(u8(b))) cut |= u64(1) << kind[b];
         }
         loop_ids.put(x, known = u32(loops.size()));

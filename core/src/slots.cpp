@@ -228,7 +228,8 @@ bool Solver::shows_two(std::size_t element) {
     const std::size_t pick = pick_of[element];
     if (!ways.open) return false;
     bool two = false;
-    if (try_now([&] { allow(BRIEF), two = outlasts_text(pick); }) && two) return true;
+    try_now([&] { allow(BRIEF), two = outlasts_text(pick); });
+    if (two) return true;
     u32 one = NONE;  // rank of the first token that was found
     try_now([&] {
         allow(BRIEF);

@@ -93,7 +93,7 @@ std::vector<u32> Solver::add_where(u32 state, const std::vector<u32>& tokens, u3
     if (!are_few(tokens))
         for (auto& some : classes_of(state, tokens, left)) {
             const u32 first = first_token(some), to = first == NONE ? 0 : read_text(*constraint->vocabulary->texts[first], state);
-            if (to && goes_on(to)) unite(out, some);
+            if (to && goes_on(to)) set_tokens(out, some);
         }
     if (count_tokens(left) > most) return left;
     each_token(*constraint->engine, trie, state, [&](u32 from_rank, u32 end, u32 to) {
@@ -122,11 +122,11 @@ std::vector<std::vector<u32>> Solver::classes_of(u32 state, const std::vector<u3
     for (u32 x : states) {
         const auto& groups = tables->inner->of(x);
         for (auto& some : classes) {
-            if (take(some, groups.others)) unite(walked.data(), both);
+            if (take(some, groups.others)) set_tokens(walked.data(), both);
             for (auto& group : groups.inner)
                 if (take(some, group.tokens)) {
                     if (finer.size() < FEW_CLASSES) finer.push_back(both);
-                    else unite(walked.data(), both);
+                    else set_tokens(walked.data(), both);
                 }
             if (first_token(some) != NONE) finer.push_back(std::move(some));  // x reads none of them
         }

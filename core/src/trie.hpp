@@ -34,7 +34,7 @@ inline u32 first_token(const std::vector<u32>& mask) {  // NONE in an empty one
     const auto some = std::find_if(mask.begin(), mask.end(), [](u32 bits) { return bits != 0; });
     return some == mask.end() ? NONE : u32(some - mask.begin()) * 32 + u32(std::countr_zero(*some));
 }
-inline void unite(u32* mask, const std::vector<u32>& with) {
+inline void set_tokens(u32* mask, const std::vector<u32>& with) {
     for (std::size_t i = 0; i < with.size(); ++i) mask[i] |= with[i];
 }
 
